@@ -1,0 +1,332 @@
+//! The entries of an answer: arrays, nodes, variables, notes.
+
+use core::fmt;
+
+use serde::{Deserialize, Serialize, Serializer};
+
+use crate::{Eltype, Function, Kind, len::checked_product};
+
+/// Bytes of the file: where they begin, and how many they are.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, Hash, PartialEq, Serialize)]
+pub struct Span {
+    /// Where they begin, counted from the start of the file.
+    pub offset: u32,
+    /// How many they are.
+    pub len: u32,
+}
+
+impl Span {
+    /// Where they end. The sum of two `u32` always fits.
+    #[must_use]
+    pub fn end(self) -> u64 {
+        u64::from(self.offset).saturating_add(u64::from(self.len))
+    }
+}
+
+/// A list of ids or sizes, each four bytes in the answer, read in place.
+#[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq)]
+pub struct Ids<'a>(#[serde(borrow)] &'a [u8]);
+
+impl Serialize for Ids<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'a> Ids<'a> {
+    /// No ids.
+    pub const EMPTY: Ids<'static> = Ids(&[]);
+
+    /// The ids in these little-endian bytes; `None` unless they are a whole number of them.
+    #[must_use]
+    pub fn new(bytes: &'a [u8]) -> Option<Self> {
+        bytes.len().is_multiple_of(4).then_some(Self(bytes))
+    }
+
+    /// The bytes these ids are made of.
+    #[must_use]
+    pub const fn as_bytes(self) -> &'a [u8] {
+        self.0
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub const fn len(self) -> usize {
+        self.0.len() / 4
+    }
+
+    /// Are there none?
+    #[must_use]
+    pub const fn is_empty(self) -> bool {
+        self.len() == 0
+    }
+
+    /// The one at `index`, counted from 0.
+    #[must_use]
+    pub fn get(self, index: usize) -> Option<u32> {
+        self.0.as_chunks::<4>().0.get(index).copied().map(u32::from_le_bytes)
+    }
+
+    /// All of them, in order.
+    pub fn iter(self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + Clone + 'a {
+        self.0.as_chunks::<4>().0.iter().copied().map(u32::from_le_bytes)
+    }
+}
+
+impl fmt::Debug for Ids<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.iter()).finish()
+    }
+}
+
+/// What the elements of an array are.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub enum Element<'a> {
+    /// Numbers.
+    Number(Eltype),
+    /// Structs or tuples of bits, as in `Vector{Flux.OneHotVector}`: their layout is not in the file. The texts are the
+    /// path of the type.
+    Packed(#[serde(borrow)] Ids<'a>),
+}
+
+/// A plain array: a span of the file, and what its bytes are.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Tensor<'a> {
+    /// What the elements are.
+    #[serde(borrow)]
+    pub element: Element<'a>,
+    /// Julia's `size`: column-major, the first dimension varies fastest.
+    #[serde(borrow)]
+    pub size: Ids<'a>,
+    /// The elements' bytes in the file.
+    pub span: Span,
+}
+
+impl Tensor<'_> {
+    /// Do the size and the width of the elements account for the bytes of the span, no less and no more?
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        let len = u64::from(self.span.len);
+        match self.element {
+            Element::Number(eltype) => checked_product(self.size.iter(), eltype.width()) == Some(len),
+            Element::Packed(_) => match checked_product(self.size.iter(), 1) {
+                None => false,
+                Some(0) => len == 0,
+                Some(count) => len.is_multiple_of(count),
+            },
+        }
+    }
+}
+
+/// A value. Nodes that it refers to come before it, so that there is no cycle.
+#[derive(Clone, Copy, Debug, Deserialize, PartialEq, Serialize)]
+pub enum Node<'a> {
+    /// An array of references with a size of its own (0-dimensional, or more than one dimension), in column-major order.
+    Array {
+        /// Julia's `size`.
+        #[serde(borrow)]
+        size: Ids<'a>,
+        /// Nodes.
+        #[serde(borrow)]
+        items: Ids<'a>,
+    },
+    /// `true` or `false`, supplied by a layout: not in the file.
+    Bool(bool),
+    /// A function known by name.
+    Function(Function),
+    /// An integer supplied by a layout: not in the file.
+    Int(i64),
+    /// A vector of references.
+    List(#[serde(borrow)] Ids<'a>),
+    /// A `NamedTuple`: names (texts) and values (nodes), equally many.
+    NamedTuple {
+        /// Texts.
+        #[serde(borrow)]
+        names: Ids<'a>,
+        /// Nodes.
+        #[serde(borrow)]
+        values: Ids<'a>,
+    },
+    /// Julia's `nothing`.
+    Null,
+    /// A number in the file.
+    Number {
+        /// What it is.
+        eltype: Eltype,
+        /// Where its bytes begin.
+        offset: u32,
+    },
+    /// Something that is not rebuilt. It does nothing, and what it holds is still there.
+    Opaque {
+        /// Why it is not rebuilt.
+        why: Why,
+        /// The path of its type: texts. Empty where it has none.
+        #[serde(borrow)]
+        ty: Ids<'a>,
+        /// Nodes: the values of its fields, or what a closure captured.
+        #[serde(borrow)]
+        children: Ids<'a>,
+    },
+    /// A `Dict` with symbols for keys: names (texts) and values (nodes), equally many.
+    Record {
+        /// Texts.
+        #[serde(borrow)]
+        names: Ids<'a>,
+        /// Nodes.
+        #[serde(borrow)]
+        values: Ids<'a>,
+    },
+    /// A struct known by name, one node for each of [`Kind::fields`].
+    Struct {
+        /// Which.
+        kind: Kind,
+        /// Nodes.
+        #[serde(borrow)]
+        fields: Ids<'a>,
+    },
+    /// A symbol: a text.
+    Symbol(u32),
+    /// An array: its id.
+    Tensor(u32),
+    /// A string: a text. Its bytes may be no UTF-8.
+    Text(u32),
+    /// A tuple of nodes.
+    Tuple(#[serde(borrow)] Ids<'a>),
+}
+
+impl<'a> Node<'a> {
+    /// The nodes that it refers to.
+    #[must_use]
+    pub fn children(&self) -> Ids<'a> {
+        match *self {
+            Self::Array { items: ids, .. }
+            | Self::List(ids)
+            | Self::NamedTuple { values: ids, .. }
+            | Self::Opaque { children: ids, .. }
+            | Self::Record { values: ids, .. }
+            | Self::Struct { fields: ids, .. }
+            | Self::Tuple(ids) => ids,
+            Self::Bool(_)
+            | Self::Function(_)
+            | Self::Int(_)
+            | Self::Null
+            | Self::Number { .. }
+            | Self::Symbol(_)
+            | Self::Tensor(_)
+            | Self::Text(_) => Ids::EMPTY,
+        }
+    }
+
+    /// The texts that it refers to.
+    #[must_use]
+    pub fn texts(&self) -> Ids<'a> {
+        match *self {
+            Self::NamedTuple { names: ids, .. } | Self::Record { names: ids, .. } | Self::Opaque { ty: ids, .. } => ids,
+            _ => Ids::EMPTY,
+        }
+    }
+}
+
+macro_rules! words {
+    ($(#[$doc:meta])* $type:ident { $($(#[$vdoc:meta])* $variant:ident $({ $($(#[$fdoc:meta])* $field:ident: $ty:ty),+ })? $code:literal),+ $(,)? }) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+        #[non_exhaustive]
+        pub enum $type { $($(#[$vdoc])* $variant $({ $($(#[$fdoc])* $field: $ty),+ })?),+ }
+
+        impl $type {
+            /// Its stable name in reports.
+            #[must_use]
+            pub const fn code(self) -> &'static str {
+                match self { $(Self::$variant $({ $($field: _),+ })? => $code),+ }
+            }
+        }
+    };
+}
+
+words! {
+    /// Why a value is opaque.
+    Why {
+        /// An anonymous function, or a named one with captured values: its code is in the file, or nowhere.
+        Closure "closure",
+        /// An array that was in a device's memory when it was saved: its numbers are not in the file.
+        DeviceArray "device-array",
+        /// A layer we know, with fields that no Julia process could have put there. Counted from 1.
+        FieldValue {
+            /// The layer.
+            kind: Kind,
+            /// The field, by its place in the file, counted from 1.
+            field: u32
+        } "field-value",
+        /// A layer we know, with a number of fields or parameters that no version we know has.
+        Layout {
+            /// The layer.
+            kind: Kind,
+            /// How many fields the file has.
+            fields: u32,
+            /// How many type parameters the file has.
+            params: u32
+        } "unknown-layout",
+        /// A module, or anything else that is found by its name.
+        Module "module",
+        /// A raw pointer.
+        Pointer "pointer",
+        /// Julia's own description of code or types: a method, a type name, a list of simple values.
+        Reflection "reflection",
+        /// A type as a value.
+        Type "type",
+        /// A named function that is not in the closed enumeration.
+        UnknownFunction "unknown-function",
+        /// A primitive type that is not in the closed enumeration.
+        UnknownPrimitive "unknown-primitive",
+        /// A struct of some package or script.
+        UnknownStruct "unknown-struct",
+    }
+}
+
+words! {
+    /// What is said of a value that Flux of today reads otherwise than the Flux that saved it.
+    NoteCode {
+        /// A dropout layer was saved in training mode; it is opened so that the mode decides.
+        DropoutActive "dropout-active",
+        /// Padding was saved once for both sides, and is given for each side.
+        PadPerSide "pad-per-side",
+    }
+}
+
+words! {
+    /// Where a value that does not belong to the result was found, seen from its owner.
+    AsideName {
+        /// A random generator's state.
+        Rng "rng",
+    }
+}
+
+/// A value beside the result: it was in the file, and a model of today has no place for it.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Aside {
+    /// The node it was found at.
+    pub owner: u32,
+    /// What it was there.
+    pub name: AsideName,
+    /// The node it is.
+    pub value: u32,
+}
+
+/// A remark on a node.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Note {
+    /// The node.
+    pub node: u32,
+    /// What is said of it.
+    pub code: NoteCode,
+}
+
+/// A saved variable.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Variable {
+    /// Its name: a text; `None` where the file is one value without a name.
+    pub name: Option<u32>,
+    /// Its value: a node.
+    pub node: u32,
+}
