@@ -1,0 +1,53 @@
+//! Chores of the repository: `cargo xtask COMMAND`.
+//!
+//! Each command writes only what its own description names, and ends with 0 exactly if it did its work.
+
+mod guest;
+mod wasm;
+
+use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
+
+fn main() -> ExitCode {
+    let mut args = env::args_os().skip(1);
+    if env::var_os(guest::WRAPPER).is_some() {
+        return guest::compile(args);
+    }
+    let command = args.next().unwrap_or_default();
+    let rest: Vec<OsString> = args.collect();
+    let rest: Vec<&str> = rest.iter().filter_map(|arg| arg.to_str()).collect();
+    let result = match (command.to_str(), rest.as_slice()) {
+        (Some("guest"), []) => guest::write(),
+        (Some("guest"), ["--check"]) => guest::check(),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(message) => {
+            eprintln!("xtask: {message}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a chore ends with: nothing, or a sentence.
+type Done = Result<(), String>;
+
+/// The folder of the repository, as cargo says it for the package that it runs.
+fn root() -> Result<PathBuf, String> {
+    let manifest = env::var_os("CARGO_MANIFEST_DIR").ok_or("run this as `cargo xtask`")?;
+    PathBuf::from(manifest)
+        .ancestors()
+        .nth(2)
+        .ok_or_else(|| "the package xtask is not in crates/xtask".to_owned())?
+        .canonicalize()
+        .map_err(|error| error.to_string())
+}
+
+const USAGE: &str = "\
+usage: cargo xtask COMMAND
+
+  guest           build the guest, and write host/guest/*
+  guest --check   build it, and compare with host/guest/*";
