@@ -1,0 +1,43 @@
+//! Why these bytes may be opened: digests, pins and the lock file.
+//!
+//! Nothing here decides by name, by age or by where a file lies: only the digest of all its bytes counts, and it is
+//! compared in full. Whatever a lock file says, reading it costs no more than [`LockFile::MAX_BYTES`] allows, and an
+//! entry can only name a file at or below the lock file's own folder.
+//!
+//! The crate leaves to others: reading the model once and keeping what was hashed (`host`), and asking for evidence
+//! before anything is parsed.
+//!
+//! ```
+//! use flux_airlock_trust::{Algorithms, Digest, Hasher, Pin};
+//!
+//! let pin: Pin = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?;
+//! let mut hasher = Hasher::new(Algorithms::of(&pin.digest()));
+//! hasher.update(b"a");
+//! hasher.update(b"bc");
+//! assert!(pin.check(&hasher.finish()).is_ok());
+//! # Ok::<(), flux_airlock_trust::DigestError>(())
+//! ```
+#![forbid(unsafe_code)]
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::unwrap_used
+    )
+)]
+
+mod digest;
+mod hasher;
+mod lock;
+mod name;
+mod pin;
+
+pub use digest::{Digest, DigestError};
+pub use hasher::{Algorithms, Digests, Hasher};
+pub use lock::{Entry, Inserted, LockError, LockFile, Update};
+pub use name::NameFlaw;
+pub use pin::{Mismatch, Pin};
