@@ -1,5 +1,8 @@
 //! The one product that decides how many bytes an array occupies.
 
+/// The most dimensions that an array can have here. Julia's own arrays rarely have more than five.
+pub const MAX_NDIMS: usize = 32;
+
 /// The number of bytes that an array of this `size` occupies, if each of its elements has `width` bytes.
 ///
 /// `None` where any partial product leaves `u64`, zeros included: a size of `[0, 2^62]` is as untrustworthy as one of

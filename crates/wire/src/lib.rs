@@ -30,7 +30,7 @@ pub use answer::{Answer, AnswerError, Counts, Full, Writer};
 pub use eltype::Eltype;
 pub use function::Function;
 pub use kind::{Group, Kind};
-pub use len::checked_len;
+pub use len::{MAX_NDIMS, checked_len};
 pub use limits::{Limit, Limits};
 pub use node::{Aside, AsideName, Element, Ids, Node, Note, NoteCode, Span, Tensor, Variable, Why};
 pub use refusal::{Code, Expected, Format, Refusal, Segment};

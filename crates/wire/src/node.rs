@@ -287,10 +287,8 @@ words! {
 words! {
     /// What is said of a value that Flux of today reads otherwise than the Flux that saved it.
     NoteCode {
-        /// A dropout layer was saved in training mode; it is opened so that the mode decides.
-        DropoutActive "dropout-active",
-        /// Padding was saved once for both sides, and is given for each side.
-        PadPerSide "pad-per-side",
+        /// The layer was saved in training mode; it is opened so that the mode of use decides.
+        ActiveDropped "active-dropped",
     }
 }
 

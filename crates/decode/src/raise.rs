@@ -1,0 +1,789 @@
+//! The second pass: the values that the saved variables reach become nodes of the answer.
+//!
+//! Values are walked with a stack of our own, each once: what a back reference names is raised when it is first met, and
+//! is one node however often it is met again. Types and code are described and not entered. Every array that a value
+//! reaches is in the answer, whatever it is part of.
+
+use alloc::{vec, vec::Vec};
+
+use flux_airlock_wire::{
+    Code, Element, Eltype, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode, Span, Tensor, Variable,
+    Why, answer::Sections,
+};
+
+use crate::{
+    Stop,
+    catalogue::{self, Era, Is, Layout, Slot},
+    check, ix, len32,
+    names::{self, NameId},
+    tape::{Form, RecordId, Tag, Tape},
+    types,
+};
+
+/// Raises all that the saved variables reach.
+pub(crate) fn raise(tape: &Tape, limits: &Limits) -> Result<Sections, Stop> {
+    let mut raise = Raise {
+        tape,
+        limits,
+        out: Sections::new(ix(limits.answer_bytes)),
+        frames: Vec::new(),
+        values: Vec::new(),
+        classes: Vec::new(),
+        entries: vec![UNVISITED; tape.entries.len()],
+        texts: Vec::new(),
+        scratch: Vec::new(),
+        sizes: Vec::new(),
+        extents: Vec::new(),
+        at: 0,
+    };
+    raise.run()?;
+    Ok(raise.out)
+}
+
+/// A node's id.
+type NodeId = u32;
+
+/// An entry of `_backrefs` that no value has reached.
+const UNVISITED: u32 = u32::MAX;
+/// An entry that is being raised: to reach it again is a cycle.
+const VISITING: u32 = u32::MAX - 1;
+/// A binary entry that is the data of an array: to reach it again is to share it.
+const TAKEN: u32 = u32::MAX - 2;
+
+/// More dimensions than any convolution has, both sides counted.
+const MOST_EXTENTS: usize = 16;
+
+/// A value that is made of others, some of which are still to come.
+struct Frame {
+    /// The document or array.
+    record: RecordId,
+    /// The next element, and where they end.
+    cursor: RecordId,
+    end: RecordId,
+    /// Are the elements those of an array?
+    in_array: bool,
+    /// Its first part in `Raise::values`.
+    first: usize,
+    /// The entry of `_backrefs` that it is.
+    entry: Option<u32>,
+    what: What,
+}
+
+/// What becomes of a frame's parts.
+#[derive(Clone, Copy)]
+enum What {
+    /// An array of references with a size; the tagged document.
+    Array,
+    List,
+    /// A `NamedTuple` of this type.
+    NamedTuple(RecordId),
+    /// Something inert; its type.
+    Opaque(Why, RecordId),
+    Record,
+    /// The file's own document.
+    Root,
+    /// A struct with one of these layouts, and its type.
+    Struct(&'static [Layout], RecordId),
+    Tuple,
+}
+
+/// What is remembered of a node, to judge whether it may stand in a field.
+#[derive(Clone, Copy)]
+struct Class {
+    sort: Sort,
+    /// Dimensions of an array, elements of a tuple.
+    n: u32,
+    /// Elements of an array of one dimension; of a short tuple of integers, its place in `Raise::extents`.
+    len: u32,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum Sort {
+    /// An array of numbers.
+    Array,
+    Callable,
+    Colon,
+    False,
+    Float,
+    Integer,
+    /// A tuple of a few integers.
+    Integers,
+    List,
+    NamedTuple,
+    Null,
+    Other,
+    /// A struct, which may be an array of its own kind.
+    Struct,
+    True,
+    Tuple,
+}
+
+impl Class {
+    const fn of(sort: Sort) -> Self {
+        Self { sort, n: 0, len: 0 }
+    }
+}
+
+struct Raise<'t> {
+    tape: &'t Tape,
+    limits: &'t Limits,
+    out: Sections,
+    frames: Vec<Frame>,
+    /// The nodes of finished parts.
+    values: Vec<NodeId>,
+    /// By node.
+    classes: Vec<Class>,
+    /// By entry of `_backrefs`: its node, or how far it is.
+    entries: Vec<u32>,
+    /// By name: its text plus one, or 0.
+    texts: Vec<u32>,
+    /// Ids on their way into a node.
+    scratch: Vec<u8>,
+    sizes: Vec<u32>,
+    /// The parts of all short tuples of integers: strides, paddings, kernels.
+    extents: Vec<NodeId>,
+    /// The record that is being looked at.
+    at: RecordId,
+}
+
+impl Raise<'_> {
+    fn run(&mut self) -> Result<(), Stop> {
+        let root = self.tape.get(0);
+        if root.tag() == Tag::Plain {
+            self.open(0, 0, false, None, What::Root)?;
+        } else {
+            self.value(0, false, None)?;
+        }
+        while let Some(frame) = self.frames.last_mut() {
+            if frame.cursor < frame.end {
+                let (id, in_array) = (frame.cursor, frame.in_array);
+                frame.cursor = self.tape.next(id);
+                let is_hidden = matches!(frame.what, What::Root) && self.tape.get(id).key() == names::BACKREFS;
+                if !is_hidden {
+                    self.visit(id, in_array)?;
+                }
+            } else {
+                self.close()?;
+            }
+        }
+        if root.tag() != Tag::Plain
+            && let Some(node) = self.values.pop()
+        {
+            let variable = Variable { name: None, node };
+            self.push_to(|out| out.variables.push(&variable))?;
+        }
+        Ok(())
+    }
+
+    fn stop(&self, code: Code) -> Stop {
+        Stop::new(code, self.tape.get(self.at).offset, self.at)
+    }
+
+    fn limit(&self, limit: Limit) -> Stop {
+        self.stop(Code::Limit { limit, granted: limit.of(self.limits) })
+    }
+
+    fn push_to(
+        &mut self,
+        push: impl FnOnce(&mut Sections) -> Result<u32, flux_airlock_wire::Full>,
+    ) -> Result<u32, Stop> {
+        push(&mut self.out).map_err(|_| self.limit(Limit::AnswerBytes))
+    }
+
+    /// Adds a node, and puts it among the finished parts.
+    fn node(&mut self, node: &Node<'_>, class: Class) -> Result<NodeId, Stop> {
+        if self.out.nodes.count() >= self.limits.nodes {
+            return Err(self.limit(Limit::Nodes));
+        }
+        let id = self.push_to(|out| out.nodes.push(node))?;
+        self.classes.push(class);
+        Ok(id)
+    }
+
+    fn leaf(&mut self, node: &Node<'_>, class: Class) -> Result<(), Stop> {
+        let id = self.node(node, class)?;
+        self.values.push(id);
+        Ok(())
+    }
+
+    /// A node over a list of ids.
+    fn node_of(
+        &mut self,
+        ids: &[u32],
+        class: Class,
+        node: impl for<'i> FnOnce(Ids<'i>) -> Node<'i>,
+    ) -> Result<NodeId, Stop> {
+        let mut scratch = core::mem::take(&mut self.scratch);
+        scratch.clear();
+        scratch.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        let result = self.node(&node(Ids::new(&scratch).unwrap_or_default()), class);
+        self.scratch = scratch;
+        result
+    }
+
+    /// Looks at an element: what is simple becomes a node, what has parts becomes a frame.
+    fn visit(&mut self, id: RecordId, in_array: bool) -> Result<(), Stop> {
+        self.at = id;
+        let record = self.tape.get(id);
+        if record.tag() != Tag::Backref {
+            return self.value(id, in_array, None);
+        }
+        let entry = record.b;
+        match self.entries.get(ix(entry)).copied().unwrap_or(VISITING) {
+            UNVISITED => {
+                self.mark(entry, VISITING);
+                let target = self.tape.resolve(id);
+                let frames = self.frames.len();
+                self.value(target, true, Some(entry))?;
+                // What has no parts is finished already.
+                if self.frames.len() == frames
+                    && let Some(&node) = self.values.last()
+                {
+                    self.mark(entry, node);
+                }
+                Ok(())
+            }
+            VISITING => Err(self.stop(Code::CyclicReference { index: entry.saturating_add(1) })),
+            TAKEN => Err(self.stop(Code::SharedData)),
+            node => {
+                self.values.push(node);
+                Ok(())
+            }
+        }
+    }
+
+    fn mark(&mut self, entry: u32, state: u32) {
+        if let Some(slot) = self.entries.get_mut(ix(entry)) {
+            *slot = state;
+        }
+    }
+
+    fn open(
+        &mut self,
+        record: RecordId,
+        list: RecordId,
+        in_array: bool,
+        entry: Option<u32>,
+        what: What,
+    ) -> Result<(), Stop> {
+        if len32(self.frames.len()) >= self.limits.depth {
+            return Err(self.limit(Limit::Depth));
+        }
+        let is_open = self.tape.get(list).is_container();
+        let (cursor, end) = if is_open { (list.saturating_add(1), self.tape.next(list)) } else { (0, 0) };
+        self.frames.push(Frame { record, cursor, end, in_array, first: self.values.len(), entry, what });
+        Ok(())
+    }
+
+    /// Raises an element that is no back reference.
+    fn value(&mut self, id: RecordId, in_array: bool, entry: Option<u32>) -> Result<(), Stop> {
+        let record = self.tape.get(id);
+        let payload = self.tape.payload(id, in_array);
+        match record.form {
+            Form::Null => self.leaf(&Node::Null, Class::of(Sort::Null)),
+            Form::Boolean => {
+                let class = Class::of(if record.a == 0 { Sort::False } else { Sort::True });
+                self.leaf(&Node::Number { eltype: Eltype::Bool, offset: payload }, class)
+            }
+            Form::Double => {
+                self.leaf(&Node::Number { eltype: Eltype::Float64, offset: payload }, Class::of(Sort::Float))
+            }
+            Form::Int32 | Form::Int64 => {
+                let eltype = if record.form == Form::Int32 { Eltype::Int32 } else { Eltype::Int64 };
+                self.leaf(&Node::Number { eltype, offset: payload }, Class::of(Sort::Integer))
+            }
+            Form::Name => {
+                let text = self.text(Span { offset: payload, len: self.tape.names.len(record.a) })?;
+                self.leaf(&Node::Text(text), Class::of(Sort::Other))
+            }
+            Form::String => {
+                let text = self.text(Span { offset: payload, len: record.b })?;
+                self.leaf(&Node::Text(text), Class::of(Sort::Other))
+            }
+            Form::Binary => {
+                self.sizes.clear();
+                self.sizes.push(record.b);
+                self.tensor(Some(Eltype::UInt8), id, id)
+            }
+            Form::Array => self.open(id, id, true, entry, What::List),
+            Form::Document(tag) => self.document(id, tag, entry),
+        }
+    }
+
+    fn document(&mut self, id: RecordId, tag: Tag, entry: Option<u32>) -> Result<(), Stop> {
+        let field = |name| self.tape.field(id, name).unwrap_or(id);
+        match tag {
+            Tag::Plain => self.open(id, id, false, entry, What::Record),
+            Tag::Array => self.array(id, entry),
+            Tag::Struct => self.structure(id, entry),
+            Tag::Tuple => self.open(id, self.tape.resolve(field(names::DATA)), true, entry, What::Tuple),
+            Tag::Symbol => {
+                let text = self.name(self.tape.get(field(names::NAME)).a)?;
+                self.leaf(&Node::Symbol(text), Class::of(Sort::Other))
+            }
+            Tag::Svec => self.inert(Why::Reflection, None),
+            Tag::Ref => self.inert(Why::Module, Some(field(names::PATH))),
+            Tag::DataType => self.inert(Why::Type, Some(field(names::NAME))),
+            Tag::BottomType | Tag::Closure | Tag::UnionAll => self.inert(Why::Type, None),
+            // Every back reference was resolved before.
+            Tag::Backref => Err(self.stop(Code::CyclicReference { index: 0 })),
+        }
+    }
+
+    /// Something inert without parts.
+    fn inert(&mut self, why: Why, path: Option<RecordId>) -> Result<(), Stop> {
+        let ty = self.path_texts(path)?;
+        let id = self.node_of(&ty, Class::of(sort_of(why)), |ty| Node::Opaque { why, ty, children: Ids::EMPTY })?;
+        self.values.push(id);
+        Ok(())
+    }
+
+    /// The texts of a path's parts.
+    fn path_texts(&mut self, list: Option<RecordId>) -> Result<Vec<u32>, Stop> {
+        let Some(list) = list else { return Ok(Vec::new()) };
+        let tape = self.tape;
+        types::parts(tape, list).map(|part| self.name(tape.get(part).a)).collect()
+    }
+
+    fn type_texts(&mut self, ty: RecordId) -> Result<Vec<u32>, Stop> {
+        let ty = self.tape.resolve(ty);
+        let list = match self.tape.get(ty).tag() {
+            Tag::DataType => self.tape.field(ty, names::NAME),
+            _ => None,
+        };
+        self.path_texts(list)
+    }
+
+    fn text(&mut self, span: Span) -> Result<u32, Stop> {
+        self.push_to(|out| out.texts.push(&span))
+    }
+
+    /// The text of a name, the same for every occurrence.
+    fn name(&mut self, name: NameId) -> Result<u32, Stop> {
+        if self.texts.is_empty() {
+            self.texts = vec![0; self.tape.names.count()];
+        }
+        if let Some(id) = self.texts.get(ix(name)).and_then(|text| text.checked_sub(1)) {
+            return Ok(id);
+        }
+        let id = self.text(self.tape.names.span(name))?;
+        if let Some(text) = self.texts.get_mut(ix(name)) {
+            *text = id.saturating_add(1);
+        }
+        Ok(id)
+    }
+
+    fn array(&mut self, id: RecordId, entry: Option<u32>) -> Result<(), Stop> {
+        let mut sizes = core::mem::take(&mut self.sizes);
+        let parts = check::parts(self.tape, id, &mut sizes);
+        self.sizes = sizes;
+        let check::Parts { data, eltype } = parts?;
+        if self.tape.get(data).form == Form::Array {
+            return self.open(id, data, true, entry, What::Array);
+        }
+        // The data itself may be an entry of `_backrefs`, but then it is this array's alone.
+        let direct = self.tape.field(id, names::DATA).unwrap_or(id);
+        if direct != data {
+            let owner = self.tape.get(direct).b;
+            if self.entries.get(ix(owner)) != Some(&UNVISITED) {
+                return Err(self.stop(Code::SharedData));
+            }
+            self.mark(owner, TAKEN);
+        }
+        self.tensor(eltype, data, id)
+    }
+
+    /// An array with the size in `self.sizes`.
+    fn tensor(&mut self, eltype: Option<Eltype>, data: RecordId, id: RecordId) -> Result<(), Stop> {
+        if self.out.tensors.count() >= self.limits.tensors {
+            return Err(self.limit(Limit::Tensors));
+        }
+        let record = self.tape.get(data);
+        let span = Span { offset: record.a, len: record.b };
+        let ty = match eltype {
+            Some(_) => Vec::new(),
+            None => self.type_texts(self.tape.field(id, names::TYPE).unwrap_or(id))?,
+        };
+        let bytes: Vec<u8> = self.sizes.iter().chain(&ty).flat_map(|id| id.to_le_bytes()).collect();
+        let (size, ty) = bytes.split_at_checked(self.sizes.len().saturating_mul(4)).unwrap_or_default();
+        let element = match eltype {
+            Some(eltype) => Element::Number(eltype),
+            None => Element::Packed(Ids::new(ty).unwrap_or_default()),
+        };
+        let tensor = Tensor { element, size: Ids::new(size).unwrap_or_default(), span };
+        let tensor_id = self.push_to(|out| out.tensors.push(&tensor))?;
+        let class = Class {
+            sort: if eltype.is_some() { Sort::Array } else { Sort::Other },
+            n: len32(self.sizes.len()),
+            len: if let &[len] = self.sizes.as_slice() { len } else { 0 },
+        };
+        self.leaf(&Node::Tensor(tensor_id), class)
+    }
+
+    fn structure(&mut self, id: RecordId, entry: Option<u32>) -> Result<(), Stop> {
+        let ty = self.tape.resolve(self.tape.field(id, names::TYPE).unwrap_or(id));
+        let data = self.tape.resolve(self.tape.field(id, names::DATA).unwrap_or(id));
+        let tag = self.tape.get(ty).tag();
+        if tag == Tag::Closure {
+            return self.open(id, data, true, entry, What::Opaque(Why::Closure, ty));
+        }
+        if tag != Tag::DataType {
+            return self.open(id, data, true, entry, What::Opaque(Why::UnknownStruct, ty));
+        }
+        let path = types::path(self.tape, ty);
+        let path = path.as_ref();
+        if self.tape.get(data).form == Form::Binary {
+            return self.primitive(ty, data, path);
+        }
+        let Some(path) = path else {
+            return self.open(id, data, true, entry, What::Opaque(Why::UnknownStruct, ty));
+        };
+        if let Some(name) = path.name().strip_prefix('#') {
+            return self.function(id, ty, data, entry, path.module(), name);
+        }
+        let what = match path.text() {
+            "Core.NamedTuple" => What::NamedTuple(ty),
+            // Julia's own description of code: what it holds is no value of the model.
+            "Core.Binding" | "Core.CodeInfo" | "Core.Expr" | "Core.GlobalRef" | "Core.Method" | "Core.TypeName" => {
+                return self.inert(Why::Reflection, self.tape.field(ty, names::NAME));
+            }
+            "Core.TypeVar" | "Core.TypeofVararg" | "Core.Union" => What::Opaque(Why::Type, ty),
+            text => match catalogue::layouts(text) {
+                [] => What::Opaque(Why::UnknownStruct, ty),
+                layouts => What::Struct(layouts, ty),
+            },
+        };
+        self.open(id, data, true, entry, what)
+    }
+
+    fn primitive(&mut self, ty: RecordId, data: RecordId, path: Option<&types::Path>) -> Result<(), Stop> {
+        if let Some(eltype) = types::primitive(self.tape, ty) {
+            let sort = match eltype {
+                Eltype::Bool => Sort::Other,
+                _ if eltype.is_integer() => Sort::Integer,
+                _ if eltype.is_float() => Sort::Float,
+                _ => Sort::Other,
+            };
+            let offset = self.tape.get(data).a;
+            return self.leaf(&Node::Number { eltype, offset }, Class::of(sort));
+        }
+        let is_pointer = path.is_some_and(|path| matches!(path.text(), "Core.Ptr" | "Core.LLVMPtr"));
+        let why = if is_pointer { Why::Pointer } else { Why::UnknownPrimitive };
+        self.inert(why, self.tape.field(ty, names::NAME))
+    }
+
+    fn function(
+        &mut self,
+        id: RecordId,
+        ty: RecordId,
+        data: RecordId,
+        entry: Option<u32>,
+        module: &str,
+        name: &str,
+    ) -> Result<(), Stop> {
+        // `#relu` is a function; `#7#8` and `#f##0#f##1` are closures of a Julia that wrote no code for them.
+        if name.contains('#') || self.tape.count(data) > 0 {
+            return self.open(id, data, true, entry, What::Opaque(Why::Closure, ty));
+        }
+        if types::param_count(self.tape, ty) == 0
+            && let Some(function) = find_function(module, name)
+        {
+            return self.leaf(&Node::Function(function), Class::of(Sort::Callable));
+        }
+        self.inert(Why::UnknownFunction, self.tape.field(ty, names::NAME))
+    }
+
+    /// All parts of the innermost frame are there: it becomes a node.
+    fn close(&mut self) -> Result<(), Stop> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        self.at = frame.record;
+        let mut values = core::mem::take(&mut self.values);
+        let parts = values.get(frame.first..).unwrap_or(&[]);
+        let node = match frame.what {
+            What::Root => {
+                let result = self.variables(parts);
+                values.truncate(frame.first);
+                self.values = values;
+                return result;
+            }
+            What::Array => self.array_node(frame.record, parts),
+            What::List => self.node_of(parts, Class::of(Sort::List), list_node),
+            What::NamedTuple(ty) => self.named_tuple(ty, parts),
+            What::Opaque(why, ty) => self.opaque(why, ty, parts),
+            What::Record => self.record(frame.record, parts),
+            What::Struct(layouts, ty) => self.layout(layouts, ty, parts),
+            What::Tuple => self.tuple(parts),
+        };
+        values.truncate(frame.first);
+        self.values = values;
+        let node = node?;
+        if let Some(entry) = frame.entry {
+            self.mark(entry, node);
+        }
+        self.values.push(node);
+        Ok(())
+    }
+
+    fn class(&self, node: NodeId) -> Class {
+        self.classes.get(ix(node)).copied().unwrap_or(Class::of(Sort::Other))
+    }
+
+    fn tuple(&mut self, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let is_extents =
+            parts.len() <= MOST_EXTENTS && parts.iter().all(|&part| self.class(part).sort == Sort::Integer);
+        let mut class = Class { sort: Sort::Tuple, n: len32(parts.len()), len: 0 };
+        if is_extents {
+            (class.sort, class.len) = (Sort::Integers, len32(self.extents.len()));
+            self.extents.extend_from_slice(parts);
+        }
+        self.node_of(parts, class, tuple_node)
+    }
+
+    fn variables(&mut self, parts: &[NodeId]) -> Result<(), Stop> {
+        let tape = self.tape;
+        let saved = tape.children(0).filter(|&id| tape.get(id).key() != names::BACKREFS);
+        for (id, &node) in saved.zip(parts) {
+            self.at = id;
+            let name = Some(self.name(tape.get(id).key())?);
+            self.push_to(|out| out.variables.push(&Variable { name, node }))?;
+        }
+        Ok(())
+    }
+
+    fn record(&mut self, record: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let tape = self.tape;
+        let names: Vec<u32> =
+            tape.children(record).map(|id| self.name(tape.get(id).key())).collect::<Result<_, _>>()?;
+        self.named(&names, parts, Class::of(Sort::Other), |names, values| Node::Record { names, values })
+    }
+
+    fn named(
+        &mut self,
+        names: &[u32],
+        parts: &[NodeId],
+        class: Class,
+        node: impl for<'i> FnOnce(Ids<'i>, Ids<'i>) -> Node<'i>,
+    ) -> Result<NodeId, Stop> {
+        let names: Vec<u8> = names.iter().flat_map(|id| id.to_le_bytes()).collect();
+        let values: Vec<u8> = parts.iter().flat_map(|id| id.to_le_bytes()).collect();
+        self.node(&node(Ids::new(&names).unwrap_or_default(), Ids::new(&values).unwrap_or_default()), class)
+    }
+
+    fn array_node(&mut self, record: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let mut sizes = core::mem::take(&mut self.sizes);
+        check::parts(self.tape, record, &mut sizes)?;
+        let node = self.named(&sizes, parts, Class::of(Sort::List), |size, items| Node::Array { size, items });
+        self.sizes = sizes;
+        node
+    }
+
+    fn opaque(&mut self, why: Why, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let ty = self.type_texts(ty)?;
+        self.named(&ty, parts, Class::of(sort_of(why)), |ty, children| Node::Opaque { why, ty, children })
+    }
+
+    /// A `NamedTuple`, if its type names as many values as it has, each once.
+    fn named_tuple(&mut self, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let Some(names) = self.field_names(ty)? else { return self.opaque(Why::UnknownStruct, ty, parts) };
+        let mut sorted = names.clone();
+        sorted.sort_unstable();
+        if names.len() != parts.len() || sorted.array_windows().any(|[a, b]| a == b) {
+            return self.opaque(Why::UnknownStruct, ty, parts);
+        }
+        let class = Class { sort: Sort::NamedTuple, n: len32(parts.len()), len: 0 };
+        self.named(&names, parts, class, |names, values| Node::NamedTuple { names, values })
+    }
+
+    /// The names in the type of a `NamedTuple`: its first parameter, a tuple of symbols.
+    fn field_names(&mut self, ty: RecordId) -> Result<Option<Vec<u32>>, Stop> {
+        let tape = self.tape;
+        let Some(tuple) = types::param(tape, ty, 0) else { return Ok(None) };
+        if tape.get(tuple).tag() != Tag::Tuple {
+            return Ok(None);
+        }
+        let list = tape.resolve(tape.field(tuple, names::DATA).unwrap_or(tuple));
+        let mut names = Vec::new();
+        for symbol in tape.children(list) {
+            let symbol = tape.resolve(symbol);
+            if tape.get(symbol).tag() != Tag::Symbol {
+                return Ok(None);
+            }
+            let Some(name) = tape.field(symbol, names::NAME) else { return Ok(None) };
+            names.push(self.name(tape.get(name).a)?);
+        }
+        Ok(Some(names))
+    }
+
+    /// A struct of a known name: of the layout that fits, or inert with the reason.
+    fn layout(&mut self, layouts: &'static [Layout], ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let fields = len32(parts.len());
+        let params = types::param_count(self.tape, ty);
+        let mut why = None;
+        for layout in layouts {
+            let fits = u32::from(layout.fields) == fields && layout.params.is_none_or(|n| u32::from(n) == params);
+            if !fits || layout.era == Era::Parametric && self.is_before_0_7(parts) {
+                continue;
+            }
+            match layout.slots.iter().find_map(|slot| self.misfit(slot, parts)) {
+                None => return self.fill(layout, parts),
+                Some(field) => {
+                    let field = u32::from(field).saturating_add(1);
+                    why = why.or(Some(Why::FieldValue { kind: layout.kind, field }));
+                }
+            }
+        }
+        let why = match (why, layouts.first()) {
+            (Some(why), _) => why,
+            (None, Some(layout)) if catalogue::is_layer(layout.kind) => {
+                Why::Layout { kind: layout.kind, fields, params }
+            }
+            (None, _) => Why::UnknownStruct,
+        };
+        self.opaque(why, ty, parts)
+    }
+
+    /// Was this normalisation saved by a Flux that kept a deviation where later ones keep a variance?
+    ///
+    /// The number of fields does not tell. A `Chain` had no type parameter then; without one around, ϵ had another default.
+    fn is_before_0_7(&self, parts: &[NodeId]) -> bool {
+        let chain = self.frames.iter().rev().find_map(|frame| match frame.what {
+            What::Struct([Layout { kind: Kind::Chain, .. }, ..], ty) => Some(types::param_count(self.tape, ty)),
+            _ => None,
+        });
+        match chain {
+            Some(params) => params == 0,
+            None => {
+                parts.get(5).is_some_and(|&epsilon| self.class(epsilon).sort == Sort::Float && self.is_old_epsilon())
+            }
+        }
+    }
+
+    /// Is the sixth field of the struct at hand the double `1e-8`?
+    fn is_old_epsilon(&self) -> bool {
+        let data = self.tape.field(self.at, names::DATA).map(|data| self.tape.resolve(data));
+        data.and_then(|data| self.tape.children(data).nth(5)).is_some_and(|id| {
+            let record = self.tape.get(id);
+            record.form == Form::Double && record.bits() == 1e-8_f64.to_bits()
+        })
+    }
+
+    /// The file's field that has no business in this slot.
+    fn misfit(&self, slot: &Slot, parts: &[NodeId]) -> Option<u8> {
+        let class = |at: u8| parts.get(usize::from(at)).map_or(Class::of(Sort::Other), |&part| self.class(part));
+        match *slot {
+            Slot::At(at, is) | Slot::Dropped(at, is) => (!is.admits(class(at))).then_some(at),
+            Slot::Active(at) => (!Is::Switch.admits(class(at))).then_some(at),
+            Slot::Pad(at, like) => {
+                let (pad, like) = (class(at), class(like));
+                let fits = pad.sort == Sort::Integers && (pad.n == like.n || Some(pad.n) == like.n.checked_mul(2));
+                (!fits).then_some(at)
+            }
+            Slot::Int(_) | Slot::LengthOf(_) | Slot::Null | Slot::OnesLike(_) | Slot::True => None,
+        }
+    }
+
+    /// The struct, each of its fields of today filled.
+    fn fill(&mut self, layout: &Layout, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let part = |at: u8| parts.get(usize::from(at)).copied().unwrap_or(0);
+        let mut fields = Vec::with_capacity(layout.slots.len());
+        let mut note = None;
+        for slot in layout.slots {
+            fields.push(match *slot {
+                Slot::At(at, _) => part(at),
+                Slot::Active(at) => {
+                    if self.class(part(at)).sort == Sort::True {
+                        note = Some(NoteCode::ActiveDropped);
+                    }
+                    self.node(&Node::Null, Class::of(Sort::Null))?
+                }
+                Slot::Dropped(..) | Slot::Null => self.node(&Node::Null, Class::of(Sort::Null))?,
+                Slot::Int(n) => self.node(&Node::Int(n), Class::of(Sort::Integer))?,
+                Slot::LengthOf(at) => match self.class(part(at)) {
+                    Class { sort: Sort::Array, n: 1, len } => {
+                        self.node(&Node::Int(len.into()), Class::of(Sort::Integer))?
+                    }
+                    _ => self.node(&Node::Null, Class::of(Sort::Null))?,
+                },
+                Slot::OnesLike(at) => {
+                    let one = self.node(&Node::Int(1), Class::of(Sort::Integer))?;
+                    let count = self.class(part(at)).n;
+                    let ones = vec![one; ix(count)];
+                    self.tuple(&ones)?
+                }
+                Slot::Pad(at, like) => self.pad(part(at), self.class(part(like)).n)?,
+                Slot::True => self.node(&Node::Bool(true), Class::of(Sort::True))?,
+            });
+        }
+        let sort = match layout.kind {
+            Kind::Colon => Sort::Colon,
+            kind if kind.group() == Group::Callable => Sort::Callable,
+            _ => Sort::Struct,
+        };
+        let id = self.node_of(&fields, Class::of(sort), |fields| Node::Struct { kind: layout.kind, fields })?;
+        if let Some(code) = note {
+            self.push_to(|out| out.notes.push(&Note { node: id, code }))?;
+        }
+        Ok(id)
+    }
+
+    /// Padding for each side: as it is, or each number twice.
+    fn pad(&mut self, pad: NodeId, dims: u32) -> Result<NodeId, Stop> {
+        if self.class(pad).n != dims {
+            return Ok(pad);
+        }
+        let first = ix(self.class(pad).len);
+        let parts = self.extents.get(first..).and_then(|rest| rest.get(..ix(dims))).unwrap_or(&[]);
+        let both: Vec<u32> = parts.iter().flat_map(|&part| [part, part]).collect();
+        self.tuple(&both)
+    }
+}
+
+/// The variants as functions, for any lifetime.
+fn list_node(items: Ids<'_>) -> Node<'_> {
+    Node::List(items)
+}
+
+fn tuple_node(items: Ids<'_>) -> Node<'_> {
+    Node::Tuple(items)
+}
+
+/// How something inert counts where a field is judged.
+fn sort_of(why: Why) -> Sort {
+    match why {
+        Why::Closure | Why::UnknownFunction => Sort::Callable,
+        Why::Module | Why::Pointer | Why::Reflection | Why::UnknownPrimitive => Sort::Other,
+        _ => Sort::Struct,
+    }
+}
+
+/// The function of this home; losses lived in `Flux` itself before 0.11.
+fn find_function(module: &str, name: &str) -> Option<Function> {
+    Function::find(module, name).or_else(|| (module == "Flux").then(|| Function::find("Flux.Losses", name)).flatten())
+}
+
+impl Is {
+    /// May a node of this class stand here?
+    const fn admits(self, class: Class) -> bool {
+        use Sort::{
+            Array, Callable, Colon, False, Float, Integer, Integers, List, NamedTuple, Null, Struct, True, Tuple,
+        };
+        match (self, class.sort) {
+            (Self::Any, _)
+            | (Self::Switch, False | True | Null)
+            | (Self::Bias, False | Array | Struct | Float | Integer)
+            | (Self::Bool, False | True)
+            | (Self::Callable, Callable | Struct | Colon)
+            | (Self::Dims, Colon | Integer | Integers)
+            | (Self::Int, Integer)
+            | (Self::Ints, Integers)
+            | (Self::Layers, Tuple | NamedTuple | List | Integers)
+            | (Self::Number, Float | Integer | Struct)
+            | (Self::Kernel | Self::Matrix | Self::Vector | Self::VectorOrNull, Struct)
+            | (Self::VectorOrNull, Null) => true,
+            (Self::Kernel, Array) => class.n >= 3,
+            (Self::Matrix, Array) => class.n == 2,
+            (Self::Vector | Self::VectorOrNull, Array) => class.n == 1,
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,548 @@
+//! The first pass: every byte of structure is read once, and becomes a tape.
+//!
+//! The pass accepts exactly what BSON.jl writes: nine element types, exact lengths, keys that do not repeat, tagged
+//! documents with their keys and no others. BSON.jl reads more than that; a file that makes use of it would be read
+//! differently by different readers, and is refused. Payloads are jumped over. Nothing recurses.
+
+use alloc::vec::Vec;
+
+use flux_airlock_wire::{Code, Expected, Format, Limit, Limits};
+
+use crate::{
+    Stop, ix, len32,
+    names::{self, NameId},
+    tape::{Form, Record, RecordId, Tag, Tape},
+    window::Window,
+};
+
+/// Reads the whole file.
+pub(crate) fn scan(window: Window<'_>, file_len: u32, limits: &Limits) -> (Tape, Result<(), Stop>) {
+    let mut scan = Scan {
+        window,
+        tape: Tape::new(limits.names_bytes),
+        frames: Vec::new(),
+        keys: Vec::new(),
+        limits,
+        file_len,
+        evidence: Evidence::None,
+    };
+    let result = scan.run().map_err(|stop| scan.judge(stop));
+    (scan.tape, result)
+}
+
+/// A document or array whose end has not been reached.
+struct Frame {
+    record: RecordId,
+    /// Where its length stands, and where it ends by that.
+    start: u32,
+    end: u32,
+    count: u32,
+    /// Its first key in `Scan::keys`.
+    first_key: usize,
+    /// Its element `tag`.
+    tag: Option<RecordId>,
+    is_array: bool,
+    /// Are its strings parts of a path?
+    keeps_strings: bool,
+}
+
+/// What speaks for the bytes being a BSON document.
+#[derive(Clone, Copy, PartialEq)]
+enum Evidence {
+    None,
+    /// An element began as one does.
+    Element,
+    /// The length at the start is the file's.
+    Length,
+}
+
+struct Scan<'s, 'l> {
+    window: Window<'s>,
+    tape: Tape,
+    frames: Vec<Frame>,
+    /// The keys of all open documents, each with its record.
+    keys: Vec<(NameId, RecordId)>,
+    limits: &'l Limits,
+    file_len: u32,
+    evidence: Evidence,
+}
+
+/// A document has at least its length and its final zero.
+const SMALLEST_DOCUMENT: u32 = 5;
+/// Up to this many keys are compared one by one.
+const FEW_KEYS: usize = 16;
+
+impl Scan<'_, '_> {
+    fn run(&mut self) -> Result<(), Stop> {
+        if self.file_len == 0 {
+            return Err(Stop::new(Code::Empty, 0, 0));
+        }
+        let Some(length) = self.window.take::<4>() else {
+            return Err(Stop::new(Code::NotBson, 0, 0));
+        };
+        let claimed = i32::from_le_bytes(length);
+        let end = u32::try_from(claimed).unwrap_or(0);
+        if end == self.file_len && end >= SMALLEST_DOCUMENT {
+            self.evidence = Evidence::Length;
+        }
+        self.tape.records.push(Record::new(0, 0, Form::Document(Tag::Plain)));
+        self.open(0, 0, if end < SMALLEST_DOCUMENT { self.file_len } else { end }, false, false);
+        while let Some(frame) = self.frames.last() {
+            let (record, end) = (frame.record, frame.end);
+            let offset = self.window.offset();
+            let Some([kind]) = self.window.take::<1>() else {
+                return Err(self.truncated(1, offset, record));
+            };
+            if kind == 0 {
+                if offset.saturating_add(1) != end {
+                    return Err(self.misplaced_end(record));
+                }
+                self.close()?;
+            } else {
+                if offset.saturating_add(1) >= end {
+                    return Err(self.misplaced_end(record));
+                }
+                self.element(kind, offset)?;
+                if end_claim_is_impossible(claimed) {
+                    return Err(Stop::new(Code::DocumentLength { claimed }, 0, 0));
+                }
+            }
+        }
+        if claimed != i32::try_from(self.window.offset()).unwrap_or(i32::MAX) {
+            return Err(Stop::new(Code::DocumentLength { claimed }, 0, 0));
+        }
+        match self.window.left() {
+            0 => Ok(()),
+            extra => Err(Stop::new(Code::TrailingBytes { extra }, self.window.offset(), 0)),
+        }
+    }
+
+    /// What the content is, and, where nothing speaks for BSON, that it is none.
+    fn judge(&self, mut stop: Stop) -> Stop {
+        let is_foreign =
+            matches!(stop.code, Code::ElementType { .. } | Code::BinarySubtype { .. } | Code::TrailingBytes { .. });
+        stop.format = match self.evidence {
+            Evidence::None => Format::Unknown,
+            _ if is_foreign => Format::Bson,
+            _ => Format::BsonJl,
+        };
+        if self.evidence == Evidence::None && stop.code != Code::Empty {
+            (stop.code, stop.offset, stop.record) = (Code::NotBson, 0, 0);
+        }
+        stop
+    }
+
+    fn open(&mut self, record: RecordId, start: u32, end: u32, is_array: bool, keeps_strings: bool) {
+        let first_key = self.keys.len();
+        self.frames.push(Frame { record, start, end, count: 0, first_key, tag: None, is_array, keeps_strings });
+    }
+
+    fn misplaced_end(&self, record: RecordId) -> Stop {
+        let claimed = self.frames.last().map_or(0, |frame| frame.end.saturating_sub(frame.start));
+        let claimed = i32::try_from(claimed).unwrap_or(i32::MAX);
+        Stop::new(Code::DocumentLength { claimed }, self.tape.get(record).offset, record)
+    }
+
+    fn truncated(&self, wanted: u32, offset: u32, record: RecordId) -> Stop {
+        let missing = u64::from(wanted).saturating_sub(self.room().into());
+        Stop::new(Code::Truncated { wanted: missing.max(1) }, offset, record)
+    }
+
+    /// Bytes that the innermost document still has for values, its final zero excluded.
+    fn room(&self) -> u32 {
+        let offset = self.window.offset();
+        let end = self.frames.last().map_or(0, |frame| frame.end.saturating_sub(1));
+        end.saturating_sub(offset).min(self.window.left())
+    }
+
+    /// Reads one element, whose type byte was taken at `offset`.
+    fn element(&mut self, kind: u8, offset: u32) -> Result<(), Stop> {
+        let Some(form) = form(kind) else {
+            let parent = self.frames.last().map_or(0, |frame| frame.record);
+            return Err(Stop::new(Code::ElementType { found: kind }, offset, parent));
+        };
+        if self.tape.len() > self.limits.elements {
+            return Err(self.limit(Limit::Elements, offset));
+        }
+        let key = self.key(offset)?;
+        let id = self.tape.len();
+        self.tape.records.push(Record::new(offset, key, form));
+        if self.evidence == Evidence::None {
+            self.evidence = Evidence::Element;
+        }
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        frame.count = frame.count.saturating_add(1);
+        let (is_array, keeps_strings) = (frame.is_array, frame.keeps_strings);
+        if !is_array {
+            self.keys.push((key, id));
+            if key == names::TAG {
+                frame.tag = Some(id);
+            }
+        }
+        let (a, b) = match form {
+            Form::Null => (0, 0),
+            Form::Boolean => {
+                let [value] = self.fixed::<1>(offset, id)?;
+                if value > 1 {
+                    return Err(Stop::new(Code::BooleanValue { value }, offset, id));
+                }
+                (value.into(), 0)
+            }
+            Form::Int32 => (u32::from_le_bytes(self.fixed::<4>(offset, id)?), 0),
+            Form::Double | Form::Int64 => {
+                let bits = u64::from_le_bytes(self.fixed::<8>(offset, id)?);
+                (u32::try_from(bits & u64::from(u32::MAX)).unwrap_or(0), u32::try_from(bits >> 32).unwrap_or(0))
+            }
+            Form::Binary => {
+                let len = self.length(0, offset, id)?;
+                let [subtype] = self.fixed::<1>(offset, id)?;
+                if subtype != 0 {
+                    return Err(Stop::new(Code::BinarySubtype { subtype }, offset, id));
+                }
+                let at = self.window.offset();
+                self.jump(len, offset, id)?;
+                (at, len)
+            }
+            Form::String | Form::Name => {
+                let keep = if is_array { keeps_strings } else { matches!(key, names::TAG | names::NAME) };
+                return self.string(keep, offset, id);
+            }
+            Form::Array | Form::Document(_) => {
+                let is_array = form == Form::Array;
+                let keeps = is_array
+                    && matches!(key, names::NAME | names::PATH)
+                    && !self.frames.last().is_some_and(|f| f.is_array);
+                return self.container(is_array, keeps, offset, id);
+            }
+        };
+        self.set(id, form, a, b);
+        Ok(())
+    }
+
+    fn set(&mut self, id: RecordId, form: Form, a: u32, b: u32) {
+        if let Some(record) = self.tape.records.get_mut(ix(id)) {
+            (record.form, record.a, record.b) = (form, a, b);
+        }
+    }
+
+    fn limit(&self, limit: Limit, offset: u32) -> Stop {
+        let parent = self.frames.last().map_or(0, |frame| frame.record);
+        Stop::new(Code::Limit { limit, granted: limit.of(self.limits) }, offset, parent)
+    }
+
+    /// Reads a key: a name's id in a document, the place in an array.
+    fn key(&mut self, offset: u32) -> Result<u32, Stop> {
+        let Some(frame) = self.frames.last() else { return Ok(0) };
+        let (parent, due, is_array) = (frame.record, frame.count, frame.is_array);
+        let room = ix(self.room());
+        let longest = if is_array { MOST_DIGITS } else { ix(self.limits.name_bytes) };
+        let mut wanted = FIRST_LOOK;
+        loop {
+            let bytes = self.window.peek(wanted);
+            let seen = bytes.len();
+            let looked = bytes.get(..seen.min(longest.saturating_add(1)).min(room)).unwrap_or(bytes);
+            if let Some(len) = looked.iter().position(|&byte| byte == 0) {
+                let key = looked.get(..len).unwrap_or(&[]);
+                let id = if is_array {
+                    if !is_decimal(key, due) {
+                        return Err(Stop::new(Code::ArrayKey { due }, offset, parent));
+                    }
+                    due
+                } else {
+                    if self.evidence == Evidence::None && key.iter().any(|&byte| byte < b' ') {
+                        return Err(Stop::new(Code::NotBson, offset, parent));
+                    }
+                    let at = offset.saturating_add(1);
+                    let Some(id) = self.tape.names.intern(key, at) else {
+                        return Err(self.limit(Limit::NamesBytes, offset));
+                    };
+                    if !self.tape.names.is_utf8(id) {
+                        return Err(Stop::new(Code::InvalidUtf8, offset, parent));
+                    }
+                    id
+                };
+                self.window.skip(len32(len).saturating_add(1));
+                return Ok(id);
+            }
+            if looked.len() > longest {
+                return Err(if is_array {
+                    Stop::new(Code::ArrayKey { due }, offset, parent)
+                } else {
+                    self.limit(Limit::NameBytes, offset)
+                });
+            }
+            if seen >= room || seen < wanted {
+                return Err(self.truncated(len32(seen).saturating_add(1), offset, parent));
+            }
+            wanted = longest.saturating_add(1).max(seen.saturating_add(1));
+        }
+    }
+
+    fn fixed<const N: usize>(&mut self, offset: u32, id: RecordId) -> Result<[u8; N], Stop> {
+        let wanted = len32(N);
+        if self.room() < wanted {
+            return Err(self.truncated(wanted, offset, id));
+        }
+        match self.window.take::<N>() {
+            Some(bytes) => Ok(bytes),
+            None => Err(self.truncated(wanted, offset, id)),
+        }
+    }
+
+    /// Reads a length that is at least `least`.
+    fn length(&mut self, least: i32, offset: u32, id: RecordId) -> Result<u32, Stop> {
+        let found = i32::from_le_bytes(self.fixed::<4>(offset, id)?);
+        match u32::try_from(found) {
+            Ok(len) if found >= least => Ok(len),
+            _ => Err(Stop::new(Code::NegativeLength { found }, offset, id)),
+        }
+    }
+
+    fn jump(&mut self, len: u32, offset: u32, id: RecordId) -> Result<(), Stop> {
+        if len > self.room() {
+            return Err(self.truncated(len, offset, id));
+        }
+        self.window.skip(len);
+        Ok(())
+    }
+
+    fn string(&mut self, keep: bool, offset: u32, id: RecordId) -> Result<(), Stop> {
+        let with_zero = self.length(1, offset, id)?;
+        if with_zero > self.room() {
+            return Err(self.truncated(with_zero, offset, id));
+        }
+        let len = with_zero.saturating_sub(1);
+        let at = self.window.offset();
+        let mut done = (Form::String, at, len);
+        if keep && len <= self.limits.name_bytes {
+            let text = self.window.peek(ix(len)).get(..ix(len)).unwrap_or(&[]);
+            match self.tape.names.intern(text, at) {
+                Some(name) => done = (Form::Name, name, at),
+                None => return Err(self.limit(Limit::NamesBytes, offset)),
+            }
+        }
+        self.window.skip(len);
+        let [found] = self.fixed::<1>(offset, id)?;
+        if found != 0 {
+            return Err(Stop::new(Code::StringTerminator { found }, offset, id));
+        }
+        let (form, a, b) = done;
+        self.set(id, form, a, b);
+        Ok(())
+    }
+
+    fn container(&mut self, is_array: bool, keeps_strings: bool, offset: u32, id: RecordId) -> Result<(), Stop> {
+        if len32(self.frames.len()) >= self.limits.depth {
+            return Err(self.limit(Limit::Depth, offset));
+        }
+        let start = self.window.offset();
+        let room = self.room();
+        let claimed = i32::from_le_bytes(self.fixed::<4>(offset, id)?);
+        match u32::try_from(claimed) {
+            Ok(len) if len >= SMALLEST_DOCUMENT && len <= room => {
+                self.open(id, start, start.saturating_add(len), is_array, keeps_strings);
+                Ok(())
+            }
+            Ok(len) if len > self.file_len.saturating_sub(start) => {
+                Err(Stop::new(Code::Truncated { wanted: u64::from(len).saturating_sub(room.into()) }, offset, id))
+            }
+            _ => Err(Stop::new(Code::DocumentLength { claimed }, offset, id)),
+        }
+    }
+
+    /// Ends the innermost document or array, whose final zero was just read.
+    fn close(&mut self) -> Result<(), Stop> {
+        let Some(frame) = self.frames.pop() else { return Ok(()) };
+        let id = frame.record;
+        let next = self.tape.len();
+        if frame.is_array {
+            self.set(id, Form::Array, next, frame.count);
+            return Ok(());
+        }
+        self.refuse_repeated_keys(frame.first_key)?;
+        self.keys.truncate(frame.first_key);
+        self.set(id, Form::Document(Tag::Plain), next, frame.count);
+        if let Some(tag) = self.tag(frame.tag)? {
+            let b = self.tagged(id, tag)?.unwrap_or(frame.count);
+            self.set(id, Form::Document(tag), next, b);
+        }
+        if id == 0 {
+            self.entries()?;
+        }
+        Ok(())
+    }
+
+    fn refuse_repeated_keys(&self, first: usize) -> Result<(), Stop> {
+        let keys = self.keys.get(first..).unwrap_or(&[]);
+        let second = if keys.len() <= FEW_KEYS {
+            keys.iter()
+                .enumerate()
+                .find_map(|(i, &(key, id))| keys.iter().take(i).any(|&(before, _)| before == key).then_some(id))
+        } else {
+            let mut sorted = keys.to_vec();
+            sorted.sort_unstable();
+            sorted.array_windows().filter(|[(before, _), (key, _)]| before == key).map(|&[_, (_, id)]| id).min()
+        };
+        match second {
+            Some(id) => Err(Stop::new(Code::RepeatedKey, self.tape.get(id).offset, id)),
+            None => Ok(()),
+        }
+    }
+
+    /// The meaning of a document's element `tag`. A user's own dictionary may have one without a meaning.
+    fn tag(&self, element: Option<RecordId>) -> Result<Option<Tag>, Stop> {
+        let Some(id) = element else { return Ok(None) };
+        let record = self.tape.get(id);
+        match record.form {
+            Form::Name => Ok(Tag::from_name(record.a)),
+            Form::Document(Tag::Backref) => Err(Stop::new(Code::TagBackref, record.offset, id)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Checks a tagged document: its keys, and what stands under them. A back reference gives the entry it names.
+    fn tagged(&self, id: RecordId, tag: Tag) -> Result<Option<u32>, Stop> {
+        let due = tag.keys();
+        let mut found = 0_usize;
+        let mut entry = None;
+        for child in self.tape.children(id) {
+            let key = self.tape.get(child).key();
+            if due.contains(&key) {
+                found = found.saturating_add(1);
+                let index = self.value_under(tag, key, child)?;
+                entry = entry.or(index);
+            } else if key != names::TAG && !(id == 0 && key == names::BACKREFS) {
+                return Err(Stop::new(Code::UnexpectedKey, self.tape.get(child).offset, child));
+            }
+        }
+        if found == due.len() { Ok(entry) } else { Err(Stop::new(Code::MissingKey, self.tape.get(id).offset, id)) }
+    }
+
+    fn value_under(&self, tag: Tag, key: NameId, id: RecordId) -> Result<Option<u32>, Stop> {
+        let record = self.tape.get(id);
+        let is_reference = record.tag() == Tag::Backref;
+        let (fits, expected) = match (tag, key) {
+            (Tag::Symbol, names::NAME) => return self.kept(id, Expected::String).map(|()| None),
+            (Tag::DataType, names::NAME) | (Tag::Ref, names::PATH) => {
+                for part in self.tape.children(id) {
+                    self.kept(part, Expected::Strings)?;
+                }
+                (record.form == Form::Array, Expected::Strings)
+            }
+            (Tag::Backref, names::REF) => {
+                let Some(index) = record.integer() else {
+                    return Err(Stop::new(Code::WrongType { expected: Expected::Integer }, record.offset, id));
+                };
+                // How many entries there are is known at the end of the file.
+                let entry = index.checked_sub(1).and_then(|entry| u32::try_from(entry).ok());
+                return Ok(Some(entry.unwrap_or(u32::MAX)));
+            }
+            (Tag::Array, names::SIZE) => {
+                for part in self.tape.children(id) {
+                    let part_record = self.tape.get(part);
+                    if part_record.integer().is_none() {
+                        let code = Code::WrongType { expected: Expected::Integer };
+                        return Err(Stop::new(code, part_record.offset, part));
+                    }
+                }
+                (record.form == Form::Array, Expected::Sizes)
+            }
+            (Tag::Array | Tag::Struct, names::TYPE) | (Tag::UnionAll, names::BODY | names::VAR) => {
+                let is_type = matches!(
+                    record.tag(),
+                    Tag::DataType | Tag::UnionAll | Tag::Struct | Tag::Backref | Tag::BottomType | Tag::Closure
+                );
+                (is_type, Expected::Type)
+            }
+            (Tag::Closure, names::TYPENAME) => (matches!(record.tag(), Tag::Struct | Tag::Backref), Expected::Document),
+            (Tag::DataType | Tag::Closure, names::PARAMS) => {
+                let fits = matches!(record.form, Form::Array | Form::Binary | Form::Document(Tag::Array));
+                (fits, Expected::ArrayOrBinary)
+            }
+            (Tag::Array | Tag::Struct, names::DATA) => {
+                (is_reference || matches!(record.form, Form::Array | Form::Binary), Expected::ArrayOrBinary)
+            }
+            (Tag::Svec | Tag::Tuple, names::DATA) => (is_reference || record.form == Form::Array, Expected::Array),
+            _ => return Ok(None),
+        };
+        if fits { Ok(None) } else { Err(Stop::new(Code::WrongType { expected }, record.offset, id)) }
+    }
+
+    /// Is this element a name: a string that was kept, in UTF-8?
+    fn kept(&self, id: RecordId, expected: Expected) -> Result<(), Stop> {
+        let record = self.tape.get(id);
+        let limit = Limit::NameBytes;
+        let code = match record.form {
+            Form::Name if self.tape.names.is_utf8(record.a) => return Ok(()),
+            Form::Name => Code::InvalidUtf8,
+            Form::String => Code::Limit { limit, granted: limit.of(self.limits) },
+            _ => Code::WrongType { expected },
+        };
+        Err(Stop::new(code, record.offset, id))
+    }
+
+    /// Notes the entries of `_backrefs`, which has a meaning in the file's document only.
+    fn entries(&mut self) -> Result<(), Stop> {
+        let Some(id) = self.tape.field(0, names::BACKREFS) else { return Ok(()) };
+        let record = self.tape.get(id);
+        if record.form != Form::Array {
+            return Err(Stop::new(Code::WrongType { expected: Expected::Array }, record.offset, id));
+        }
+        let mut entries = Vec::with_capacity(ix(record.b));
+        entries.extend(self.tape.children(id));
+        self.tape.entries = entries;
+        Ok(())
+    }
+}
+
+/// How far a key is looked for at first.
+const FIRST_LOOK: usize = 32;
+/// Digits of the largest place in an array.
+const MOST_DIGITS: usize = 10;
+
+/// A length that no file can have, told from the first bytes alone.
+const fn end_claim_is_impossible(claimed: i32) -> bool {
+    claimed < 5
+}
+
+const fn form(kind: u8) -> Option<Form> {
+    Some(match kind {
+        0x01 => Form::Double,
+        0x02 => Form::String,
+        0x03 => Form::Document(Tag::Plain),
+        0x04 => Form::Array,
+        0x05 => Form::Binary,
+        0x08 => Form::Boolean,
+        0x0a => Form::Null,
+        0x10 => Form::Int32,
+        0x12 => Form::Int64,
+        _ => return None,
+    })
+}
+
+/// Are these the digits of `number`, without leading zeros?
+fn is_decimal(digits: &[u8], number: u32) -> bool {
+    let mut rest = number;
+    for &digit in digits.iter().rev() {
+        let Some(due) = b'0'.checked_add(u8::try_from(rest % 10).unwrap_or(u8::MAX)) else { return false };
+        if digit != due {
+            return false;
+        }
+        rest /= 10;
+    }
+    let len = number.checked_ilog10().unwrap_or(0).saturating_add(1);
+    rest == 0 && len32(digits.len()) == len
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_written_without_leading_zeros() {
+        assert!(
+            is_decimal(b"0", 0) && is_decimal(b"9", 9) && is_decimal(b"10", 10) && is_decimal(b"4294967295", u32::MAX)
+        );
+        assert!(!is_decimal(b"", 0) && !is_decimal(b"00", 0) && !is_decimal(b"01", 1) && !is_decimal(b"1", 11));
+    }
+}

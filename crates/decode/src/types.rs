@@ -1,0 +1,154 @@
+//! Types, as far as they are looked at: the path of their name, and what an array is made of.
+//!
+//! A type is described and never resolved. Its path is compared whole with fixed lists.
+
+use flux_airlock_wire::Eltype;
+
+use crate::{
+    names,
+    tape::{Form, RecordId, Tag, Tape},
+};
+
+/// A path, its parts joined by dots.
+pub(crate) struct Path {
+    bytes: [u8; LONGEST],
+    len: usize,
+    /// Where the last part begins.
+    last: usize,
+}
+
+/// Longer than any path we know.
+const LONGEST: usize = 80;
+
+impl Path {
+    /// The whole path.
+    pub(crate) fn text(&self) -> &str {
+        self.bytes.get(..self.len).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+
+    /// The path of the module that the name lies in; empty where there is none.
+    pub(crate) fn module(&self) -> &str {
+        let end = self.last.saturating_sub(1);
+        self.bytes.get(..end).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+
+    /// The last part.
+    pub(crate) fn name(&self) -> &str {
+        self.bytes.get(self.last..self.len).and_then(|b| core::str::from_utf8(b).ok()).unwrap_or("")
+    }
+}
+
+/// The parts of a `datatype`'s name, or of a `ref`'s path, with a `Main` before `Core` or `Base` left out.
+///
+/// Julia 0.7 to 1.4 write `Main.Core.Float32`, others `Core.Float32`; it is one type.
+pub(crate) fn parts(tape: &Tape, list: RecordId) -> impl Iterator<Item = RecordId> + '_ {
+    let text = |id| tape.names.text(tape.get(id).a);
+    let mut children = tape.children(list).peekable();
+    let first = children.next();
+    let second = children.peek().and_then(|&id| text(id));
+    let skipped = first.and_then(text) == Some("Main") && matches!(second, Some("Core" | "Base"));
+    first.filter(|_| !skipped).into_iter().chain(children)
+}
+
+/// The path of a type; `None` where it has none, or one that is longer than any we know.
+///
+/// A part with a dot in it never equals two parts.
+pub(crate) fn path(tape: &Tape, ty: RecordId) -> Option<Path> {
+    let ty = tape.resolve(ty);
+    if tape.get(ty).tag() != Tag::DataType {
+        return None;
+    }
+    joined(tape, tape.field(ty, names::NAME)?)
+}
+
+fn joined(tape: &Tape, list: RecordId) -> Option<Path> {
+    let mut path = Path { bytes: [0; LONGEST], len: 0, last: 0 };
+    for part in parts(tape, list) {
+        let bytes = tape.names.bytes(tape.get(part).a);
+        if path.len > 0 {
+            *path.bytes.get_mut(path.len)? = b'.';
+            path.len = path.len.checked_add(1)?;
+        }
+        // Operators are the only names with dots, and no operator is a module.
+        if bytes.contains(&b'.') {
+            return None;
+        }
+        path.last = path.len;
+        let end = path.len.checked_add(bytes.len())?;
+        path.bytes.get_mut(path.len..end)?.copy_from_slice(bytes);
+        path.len = end;
+    }
+    Some(path)
+}
+
+/// How many type parameters a `datatype` has.
+pub(crate) fn param_count(tape: &Tape, ty: RecordId) -> u32 {
+    let Some(params) = tape.field(ty, names::PARAMS) else { return 0 };
+    let record = tape.get(params);
+    match record.form {
+        Form::Array | Form::Binary => record.b,
+        // All parameters were numbers, and were saved as a vector of them.
+        Form::Document(Tag::Array) => match tape.field(params, names::SIZE).map(|size| tape.children(size)) {
+            Some(mut sizes) => {
+                sizes.next().and_then(|size| tape.get(size).integer()).and_then(|n| u32::try_from(n).ok()).unwrap_or(0)
+            }
+            None => 0,
+        },
+        _ => 0,
+    }
+}
+
+/// The type parameter at `index`, counted from 0, where the parameters are a list.
+pub(crate) fn param(tape: &Tape, ty: RecordId, index: usize) -> Option<RecordId> {
+    let params = tape.field(ty, names::PARAMS)?;
+    if tape.get(params).form != Form::Array {
+        return None;
+    }
+    tape.children(params).nth(index).map(|param| tape.resolve(param))
+}
+
+/// What the elements of an array of this type are, if they are numbers.
+pub(crate) fn eltype(tape: &Tape, ty: RecordId) -> Option<Eltype> {
+    let ty = tape.resolve(ty);
+    let path = path(tape, ty)?;
+    if path.text() == "Base.Complex" {
+        return number(tape, param(tape, ty, 0)?)?.complex().filter(|_| param_count(tape, ty) == 1);
+    }
+    if path.text() == "Core.Nothing" || path.text() == "Core.Void" {
+        return Some(Eltype::Nothing);
+    }
+    number(tape, ty)
+}
+
+/// The primitive type of this description, if it is one whose width we know.
+pub(crate) fn primitive(tape: &Tape, ty: RecordId) -> Option<Eltype> {
+    number(tape, tape.resolve(ty))
+}
+
+fn number(tape: &Tape, ty: RecordId) -> Option<Eltype> {
+    let path = path(tape, ty)?;
+    if param_count(tape, ty) != 0 {
+        return None;
+    }
+    let eltype = match path.name() {
+        "BFloat16" => Eltype::BFloat16,
+        "Bool" => Eltype::Bool,
+        "Char" => Eltype::Char,
+        "Float16" => Eltype::Float16,
+        "Float32" => Eltype::Float32,
+        "Float64" => Eltype::Float64,
+        "Int128" => Eltype::Int128,
+        "Int16" => Eltype::Int16,
+        "Int32" => Eltype::Int32,
+        "Int64" => Eltype::Int64,
+        "Int8" => Eltype::Int8,
+        "UInt128" => Eltype::UInt128,
+        "UInt16" => Eltype::UInt16,
+        "UInt32" => Eltype::UInt32,
+        "UInt64" => Eltype::UInt64,
+        "UInt8" => Eltype::UInt8,
+        _ => return None,
+    };
+    let is_home = path.module() == "Core" || eltype == Eltype::BFloat16 && path.module() == "BFloat16s";
+    is_home.then_some(eltype)
+}

@@ -1,0 +1,112 @@
+//! The file, seen through a window of a few KiB.
+//!
+//! A [`Window`] moves forward only, hands out bytes that exist and no others, and reads what it is asked for and little
+//! more: payloads are jumped over, not read.
+
+use alloc::{vec, vec::Vec};
+
+use crate::{Source, ix, len32};
+
+/// A view of the bytes from [`Window::offset`] on.
+pub(crate) struct Window<'s> {
+    source: &'s mut dyn Source,
+    file_len: u32,
+    buffer: Vec<u8>,
+    /// Offset in the file of the buffer's first byte.
+    start: u32,
+    /// Bytes of the buffer that hold the file's.
+    filled: usize,
+    /// The next byte, in the buffer.
+    at: usize,
+    /// How much the next read asks for.
+    chunk: usize,
+}
+
+/// The window's size, where no name can be longer.
+const SMALLEST: usize = 8 << 10;
+/// What is read after a jump: most structure between two payloads is shorter.
+const FIRST: usize = 512;
+
+impl<'s> Window<'s> {
+    /// A window at the start of the file, through which values of `longest` bytes can be seen whole.
+    pub(crate) fn new(source: &'s mut dyn Source, file_len: u32, longest: u32) -> Self {
+        let size = ix(longest).saturating_add(64).max(SMALLEST).min(ix(file_len).max(64));
+        Self { source, file_len, buffer: vec![0; size], start: 0, filled: 0, at: 0, chunk: FIRST }
+    }
+
+    /// Offset in the file of the next byte.
+    pub(crate) fn offset(&self) -> u32 {
+        self.start.saturating_add(len32(self.at))
+    }
+
+    /// Bytes from the next one to the end of the file.
+    pub(crate) fn left(&self) -> u32 {
+        self.file_len.saturating_sub(self.offset())
+    }
+
+    /// The next bytes, at least `wanted` of them unless the file or the buffer ends before; does not move.
+    pub(crate) fn peek(&mut self, wanted: usize) -> &[u8] {
+        if self.filled.saturating_sub(self.at) < wanted {
+            self.fill(wanted);
+        }
+        self.buffer.get(self.at..self.filled).unwrap_or(&[])
+    }
+
+    /// The next `N` bytes; `None`, without moving, if fewer are left.
+    pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = *self.peek(N).first_chunk::<N>()?;
+        self.at = self.at.saturating_add(N);
+        Some(bytes)
+    }
+
+    /// Moves on by `len` bytes, which the caller has compared with [`Window::left`].
+    pub(crate) fn skip(&mut self, len: u32) {
+        let rest = len32(self.filled.saturating_sub(self.at));
+        if len <= rest {
+            self.at = self.at.saturating_add(ix(len));
+        } else {
+            self.start = self.offset().saturating_add(len);
+            (self.filled, self.at, self.chunk) = (0, 0, FIRST);
+        }
+    }
+
+    #[cold]
+    fn fill(&mut self, wanted: usize) {
+        self.buffer.copy_within(self.at..self.filled, 0);
+        self.start = self.offset();
+        self.filled = self.filled.saturating_sub(self.at);
+        self.at = 0;
+        let unread = ix(self.file_len.saturating_sub(self.start)).saturating_sub(self.filled);
+        let room = self.buffer.len().saturating_sub(self.filled);
+        let more = self.chunk.max(wanted).min(room).min(unread);
+        let from = self.start.saturating_add(len32(self.filled));
+        if let Some(part) = self.buffer.get_mut(self.filled..).and_then(|b| b.get_mut(..more)) {
+            self.source.read(from, part);
+            self.filled = self.filled.saturating_add(more);
+        }
+        self.chunk = self.chunk.saturating_mul(2).min(self.buffer.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_shows_every_byte_once_and_jumps() {
+        let byte = |i: u32| u8::try_from(i % 251).unwrap();
+        let file: Vec<u8> = (0..100_000).map(byte).collect();
+        let mut source: &[u8] = &file;
+        let mut window = Window::new(&mut source, 100_000, 100);
+        for i in 0..20_000 {
+            assert_eq!(window.take::<1>(), Some([byte(i)]));
+        }
+        window.skip(60_000);
+        assert_eq!((window.offset(), window.left()), (80_000, 20_000));
+        assert_eq!(window.take::<2>(), Some([byte(80_000), byte(80_001)]));
+        window.skip(19_997);
+        assert_eq!(window.take::<2>(), None);
+        assert_eq!(window.take::<1>(), Some([byte(99_999)]));
+        assert!(window.peek(1).is_empty());
+    }
+}
