@@ -47,7 +47,7 @@ type NodeId = u32;
 const UNVISITED: u32 = u32::MAX;
 /// An entry that is being raised: to reach it again is a cycle.
 const VISITING: u32 = u32::MAX - 1;
-/// A binary entry that is the data of an array: to reach it again is to share it.
+/// An entry that is the data of a document: to reach it again is to share it.
 const TAKEN: u32 = u32::MAX - 2;
 
 /// More dimensions than any convolution has, both sides counted.
@@ -316,7 +316,10 @@ impl Raise<'_> {
             Tag::Plain => self.open(id, id, false, entry, What::Record),
             Tag::Array => self.array(id, entry),
             Tag::Struct => self.structure(id, entry),
-            Tag::Tuple => self.open(id, self.tape.resolve(field(names::DATA)), true, entry, What::Tuple),
+            Tag::Tuple => {
+                let data = self.data(id)?;
+                self.open(id, data, true, entry, What::Tuple)
+            }
             Tag::Symbol => {
                 let text = self.name(self.tape.get(field(names::NAME)).a)?;
                 self.leaf(&Node::Symbol(text), Class::of(Sort::Other))
@@ -373,22 +376,30 @@ impl Raise<'_> {
         Ok(id)
     }
 
+    /// The data of a struct, a tuple or an array. It may be an entry of `_backrefs`, but then it is this document's alone:
+    /// raised twice, it would be two values where the file has one, and a few entries could become any number of nodes.
+    fn data(&mut self, id: RecordId) -> Result<RecordId, Stop> {
+        let direct = self.tape.field(id, names::DATA).unwrap_or(id);
+        let data = self.tape.resolve(direct);
+        if direct != data {
+            let entry = self.tape.get(direct).b;
+            if self.entries.get(ix(entry)) != Some(&UNVISITED) {
+                self.at = direct;
+                return Err(self.stop(Code::SharedData));
+            }
+            self.mark(entry, TAKEN);
+        }
+        Ok(data)
+    }
+
     fn array(&mut self, id: RecordId, entry: Option<u32>) -> Result<(), Stop> {
         let mut sizes = core::mem::take(&mut self.sizes);
         let parts = check::parts(self.tape, id, &mut sizes);
         self.sizes = sizes;
-        let check::Parts { data, eltype } = parts?;
+        let check::Parts { eltype, .. } = parts?;
+        let data = self.data(id)?;
         if self.tape.get(data).form == Form::Array {
             return self.open(id, data, true, entry, What::Array);
-        }
-        // The data itself may be an entry of `_backrefs`, but then it is this array's alone.
-        let direct = self.tape.field(id, names::DATA).unwrap_or(id);
-        if direct != data {
-            let owner = self.tape.get(direct).b;
-            if self.entries.get(ix(owner)) != Some(&UNVISITED) {
-                return Err(self.stop(Code::SharedData));
-            }
-            self.mark(owner, TAKEN);
         }
         self.tensor(eltype, data, id)
     }
@@ -422,7 +433,7 @@ impl Raise<'_> {
 
     fn structure(&mut self, id: RecordId, entry: Option<u32>) -> Result<(), Stop> {
         let ty = self.tape.resolve(self.tape.field(id, names::TYPE).unwrap_or(id));
-        let data = self.tape.resolve(self.tape.field(id, names::DATA).unwrap_or(id));
+        let data = self.data(id)?;
         let tag = self.tape.get(ty).tag();
         if tag == Tag::Closure {
             return self.open(id, data, true, entry, What::Opaque(Why::Closure, ty));
@@ -584,25 +595,31 @@ impl Raise<'_> {
 
     /// A `NamedTuple`, if its type names as many values as it has, each once.
     fn named_tuple(&mut self, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
-        let Some(names) = self.field_names(ty)? else { return self.opaque(Why::UnknownStruct, ty, parts) };
+        let Some(names) = self.field_names(ty, parts.len())? else {
+            return self.opaque(Why::UnknownStruct, ty, parts);
+        };
         let mut sorted = names.clone();
         sorted.sort_unstable();
-        if names.len() != parts.len() || sorted.array_windows().any(|[a, b]| a == b) {
+        if sorted.array_windows().any(|[a, b]| a == b) {
             return self.opaque(Why::UnknownStruct, ty, parts);
         }
         let class = Class { sort: Sort::NamedTuple, n: len32(parts.len()), len: 0 };
         self.named(&names, parts, class, |names, values| Node::NamedTuple { names, values })
     }
 
-    /// The names in the type of a `NamedTuple`: its first parameter, a tuple of symbols.
-    fn field_names(&mut self, ty: RecordId) -> Result<Option<Vec<u32>>, Stop> {
+    /// The names in the type of a `NamedTuple`, if they are `count`: its first parameter, a tuple of symbols.
+    fn field_names(&mut self, ty: RecordId, count: usize) -> Result<Option<Vec<u32>>, Stop> {
         let tape = self.tape;
         let Some(tuple) = types::param(tape, ty, 0) else { return Ok(None) };
         if tape.get(tuple).tag() != Tag::Tuple {
             return Ok(None);
         }
         let list = tape.resolve(tape.field(tuple, names::DATA).unwrap_or(tuple));
-        let mut names = Vec::new();
+        // Counted first: many values may have one type, and must not pay for it again and again.
+        if ix(tape.count(list)) != count {
+            return Ok(None);
+        }
+        let mut names = Vec::with_capacity(count);
         for symbol in tape.children(list) {
             let symbol = tape.resolve(symbol);
             if tape.get(symbol).tag() != Tag::Symbol {

@@ -158,8 +158,8 @@ codes! {
     PrimitiveLength { /** Bytes there are. */ found: u32, /** Bytes there must be. */ expected: u32 } "primitive-length" "a primitive value has {found} bytes, and its type wants {expected}",
     /// The same key twice in a document.
     RepeatedKey "repeated-key" "a document has the same key twice",
-    /// Two arrays over the same bytes.
-    SharedData "shared-data" "two arrays share the same bytes",
+    /// Two documents over the same data.
+    SharedData "shared-data" "two values share the same data",
     /// A size below zero, or one whose product no file could hold.
     Size "size-out-of-range" "an array's size is out of range",
     /// A string whose last byte is not 0.
