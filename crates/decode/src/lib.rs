@@ -16,7 +16,7 @@
 //! let mut file: &[u8] = b"\x10\0\0\0\x12a\0\x01\0\0\0\0\0\0\0\0";
 //! let len = u32::try_from(file.len())?;
 //! let answer = decode(&mut file, len, &limits);
-//! let Ok(Answer::Opened(counts, _)) = Answer::read(&answer) else { panic!("it opens") };
+//! let Ok(Answer::Opened(counts, ..)) = Answer::read(&answer) else { panic!("it opens") };
 //! assert_eq!((counts.variables, counts.nodes), (1, 1));
 //! # Ok::<(), core::num::TryFromIntError>(())
 //! ```

@@ -7,13 +7,13 @@
 use alloc::{vec, vec::Vec};
 
 use flux_airlock_wire::{
-    Code, Element, Eltype, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode, Span, Tensor, Variable,
-    Why, answer::Sections,
+    Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode, Span,
+    Tensor, Variable, Why, answer::Sections,
 };
 
 use crate::{
     Stop,
-    catalogue::{self, Era, Is, Layout, Slot},
+    catalogue::{self, Becomes, Is, Layout, Slot, Test},
     check, ix, len32,
     names::{self, NameId},
     tape::{Form, RecordId, Tag, Tape},
@@ -33,10 +33,12 @@ pub(crate) fn raise(tape: &Tape, limits: &Limits) -> Result<Sections, Stop> {
         texts: Vec::new(),
         scratch: Vec::new(),
         sizes: Vec::new(),
-        extents: Vec::new(),
+        parts: Vec::new(),
+        flux: None,
         at: 0,
     };
     raise.run()?;
+    raise.date()?;
     Ok(raise.out)
 }
 
@@ -74,6 +76,8 @@ struct Frame {
 enum What {
     /// An array of references with a size; the tagged document.
     Array,
+    /// An array in a device's memory, of this type.
+    Device(RecordId),
     List,
     /// A `NamedTuple` of this type.
     NamedTuple(RecordId),
@@ -91,9 +95,12 @@ enum What {
 #[derive(Clone, Copy)]
 struct Class {
     sort: Sort,
+    /// Of a struct of a known name.
+    kind: Option<Kind>,
     /// Dimensions of an array, elements of a tuple.
     n: u32,
-    /// Elements of an array of one dimension; of a short tuple of integers, its place in `Raise::extents`.
+    /// Elements of an array of one dimension; of a short tuple of integers and of a `Scale`, the place of its parts in
+    /// `Raise::parts`.
     len: u32,
 }
 
@@ -103,11 +110,17 @@ enum Sort {
     Array,
     Callable,
     Colon,
+    /// Data that is no array.
+    Data,
+    /// A `Scale` that was a `Diagonal`.
+    Diagonal,
     False,
     Float,
+    Identity,
     Integer,
     /// A tuple of a few integers.
     Integers,
+    Layer,
     List,
     NamedTuple,
     Null,
@@ -120,7 +133,7 @@ enum Sort {
 
 impl Class {
     const fn of(sort: Sort) -> Self {
-        Self { sort, n: 0, len: 0 }
+        Self { sort, kind: None, n: 0, len: 0 }
     }
 }
 
@@ -140,8 +153,10 @@ struct Raise<'t> {
     /// Ids on their way into a node.
     scratch: Vec<u8>,
     sizes: Vec<u32>,
-    /// The parts of all short tuples of integers: strides, paddings, kernels.
-    extents: Vec<NodeId>,
+    /// The parts of what may be made into something else: short tuples of integers, `Scale`s.
+    parts: Vec<NodeId>,
+    /// The versions of Flux that have every layout met so far.
+    flux: Option<(FluxVersion, FluxVersion)>,
     /// The record that is being looked at.
     at: RecordId,
 }
@@ -424,9 +439,9 @@ impl Raise<'_> {
         let tensor = Tensor { element, size: Ids::new(size).unwrap_or_default(), span };
         let tensor_id = self.push_to(|out| out.tensors.push(&tensor))?;
         let class = Class {
-            sort: if eltype.is_some() { Sort::Array } else { Sort::Other },
             n: len32(self.sizes.len()),
             len: if let &[len] = self.sizes.as_slice() { len } else { 0 },
+            ..Class::of(if eltype.is_some() { Sort::Array } else { Sort::Other })
         };
         self.leaf(&Node::Tensor(tensor_id), class)
     }
@@ -459,6 +474,7 @@ impl Raise<'_> {
                 return self.inert(Why::Reflection, self.tape.field(ty, names::NAME));
             }
             "Core.TypeVar" | "Core.TypeofVararg" | "Core.Union" => What::Opaque(Why::Type, ty),
+            text if catalogue::is_device_array(text) => What::Device(ty),
             text => match catalogue::layouts(text) {
                 [] => What::Opaque(Why::UnknownStruct, ty),
                 layouts => What::Struct(layouts, ty),
@@ -499,7 +515,14 @@ impl Raise<'_> {
         if types::param_count(self.tape, ty) == 0
             && let Some(function) = find_function(module, name)
         {
-            return self.leaf(&Node::Function(function), Class::of(Sort::Callable));
+            let sort = if function == Function::Identity { Sort::Identity } else { Sort::Callable };
+            self.leaf(&Node::Function(function), Class::of(sort))?;
+            if function == Function::HardSigma
+                && let Some(&node) = self.values.last()
+            {
+                self.note(node, NoteCode::HardSigma)?;
+            }
+            return Ok(());
         }
         self.inert(Why::UnknownFunction, self.tape.field(ty, names::NAME))
     }
@@ -518,6 +541,7 @@ impl Raise<'_> {
                 return result;
             }
             What::Array => self.array_node(frame.record, parts),
+            What::Device(ty) => self.device_array(ty, parts),
             What::List => self.node_of(parts, Class::of(Sort::List), list_node),
             What::NamedTuple(ty) => self.named_tuple(ty, parts),
             What::Opaque(why, ty) => self.opaque(why, ty, parts),
@@ -542,10 +566,10 @@ impl Raise<'_> {
     fn tuple(&mut self, parts: &[NodeId]) -> Result<NodeId, Stop> {
         let is_extents =
             parts.len() <= MOST_EXTENTS && parts.iter().all(|&part| self.class(part).sort == Sort::Integer);
-        let mut class = Class { sort: Sort::Tuple, n: len32(parts.len()), len: 0 };
+        let mut class = Class { n: len32(parts.len()), ..Class::of(Sort::Tuple) };
         if is_extents {
-            (class.sort, class.len) = (Sort::Integers, len32(self.extents.len()));
-            self.extents.extend_from_slice(parts);
+            (class.sort, class.len) = (Sort::Integers, len32(self.parts.len()));
+            self.parts.extend_from_slice(parts);
         }
         self.node_of(parts, class, tuple_node)
     }
@@ -593,6 +617,13 @@ impl Raise<'_> {
         self.named(&ty, parts, Class::of(sort_of(why)), |ty, children| Node::Opaque { why, ty, children })
     }
 
+    /// An array whose numbers were in a device's memory: what they were, and how many, is all that was saved.
+    fn device_array(&mut self, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let eltype = types::param(self.tape, ty, 0).and_then(|param| types::eltype(self.tape, param));
+        let size = parts.iter().rposition(|&part| self.class(part).sort == Sort::Integers).map(len32);
+        self.opaque(Why::DeviceArray { eltype, size }, ty, parts)
+    }
+
     /// A `NamedTuple`, if its type names as many values as it has, each once.
     fn named_tuple(&mut self, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
         let Some(names) = self.field_names(ty, parts.len())? else {
@@ -603,7 +634,7 @@ impl Raise<'_> {
         if sorted.array_windows().any(|[a, b]| a == b) {
             return self.opaque(Why::UnknownStruct, ty, parts);
         }
-        let class = Class { sort: Sort::NamedTuple, n: len32(parts.len()), len: 0 };
+        let class = Class::of(Sort::NamedTuple);
         self.named(&names, parts, class, |names, values| Node::NamedTuple { names, values })
     }
 
@@ -638,39 +669,35 @@ impl Raise<'_> {
         let mut why = None;
         for layout in layouts {
             let fits = u32::from(layout.fields) == fields && layout.params.is_none_or(|n| u32::from(n) == params);
-            if !fits || layout.era == Era::Parametric && self.is_before_0_7(parts) {
+            if !fits || layout.test == Test::BeforeParameters && !self.is_before_parameters(parts) {
                 continue;
             }
-            match layout.slots.iter().find_map(|slot| self.misfit(slot, parts)) {
-                None => return self.fill(layout, parts),
+            let Becomes::Struct(kind, slots) = layout.becomes else { return self.become_part(layout, parts) };
+            match slots.iter().find_map(|slot| self.misfit(slot, ty, parts)) {
+                None => return self.become_struct(layout, kind, slots, ty, parts),
                 Some(field) => {
                     let field = u32::from(field).saturating_add(1);
-                    why = why.or(Some(Why::FieldValue { kind: layout.kind, field }));
+                    why = why.or(layout.layer().map(|kind| Why::FieldValue { kind, field }));
                 }
             }
         }
-        let why = match (why, layouts.first()) {
-            (Some(why), _) => why,
-            (None, Some(layout)) if catalogue::is_layer(layout.kind) => {
-                Why::Layout { kind: layout.kind, fields, params }
-            }
-            (None, _) => Why::UnknownStruct,
-        };
+        let layer = layouts.first().and_then(Layout::layer);
+        let why = why.or(layer.map(|kind| Why::Layout { kind, fields, params })).unwrap_or(Why::UnknownStruct);
         self.opaque(why, ty, parts)
     }
 
     /// Was this normalisation saved by a Flux that kept a deviation where later ones keep a variance?
     ///
     /// The number of fields does not tell. A `Chain` had no type parameter then; without one around, ϵ had another default.
-    fn is_before_0_7(&self, parts: &[NodeId]) -> bool {
+    fn is_before_parameters(&self, parts: &[NodeId]) -> bool {
         let chain = self.frames.iter().rev().find_map(|frame| match frame.what {
-            What::Struct([Layout { kind: Kind::Chain, .. }, ..], ty) => Some(types::param_count(self.tape, ty)),
+            What::Struct([Layout { path: "Flux.Chain", .. }, ..], ty) => Some(types::param_count(self.tape, ty)),
             _ => None,
         });
         match chain {
             Some(params) => params == 0,
             None => {
-                parts.get(5).is_some_and(|&epsilon| self.class(epsilon).sort == Sort::Float && self.is_old_epsilon())
+                parts.get(5).is_some_and(|&epsilon| self.class(epsilon).sort == Sort::Float) && self.is_old_epsilon()
             }
         }
     }
@@ -685,62 +712,208 @@ impl Raise<'_> {
     }
 
     /// The file's field that has no business in this slot.
-    fn misfit(&self, slot: &Slot, parts: &[NodeId]) -> Option<u8> {
+    fn misfit(&self, slot: &Slot, ty: RecordId, parts: &[NodeId]) -> Option<u8> {
         let class = |at: u8| parts.get(usize::from(at)).map_or(Class::of(Sort::Other), |&part| self.class(part));
-        match *slot {
-            Slot::At(at, is) | Slot::Dropped(at, is) => (!is.admits(class(at))).then_some(at),
-            Slot::Active(at) => (!Is::Switch.admits(class(at))).then_some(at),
+        let (fits, at) = match *slot {
+            Slot::At(at, is) | Slot::Dropped(at, is) => (is.admits(class(at)), at),
+            Slot::Active(at) => (Is::Switch.admits(class(at)), at),
+            Slot::Zeroed(at) => (Is::Number.admits(class(at)), at),
+            Slot::Squared(at) => (Is::Array.admits(class(at)), at),
+            Slot::Repeat(at, _) => (Is::Int.admits(class(at)), at),
+            Slot::Affine(at, _) => (matches!(class(at).sort, Sort::Diagonal | Sort::Null), at),
             Slot::Pad(at, like) => {
                 let (pad, like) = (class(at), class(like));
-                let fits = pad.sort == Sort::Integers && (pad.n == like.n || Some(pad.n) == like.n.checked_mul(2));
-                (!fits).then_some(at)
+                let is_pad = pad.sort == Sort::Integers && like.sort == Sort::Integers;
+                (is_pad && (pad.n == like.n || Some(pad.n) == like.n.checked_mul(2)), at)
             }
-            Slot::Int(_) | Slot::LengthOf(_) | Slot::Null | Slot::OnesLike(_) | Slot::True => None,
+            Slot::Param(at) => (self.param_node(ty, at).is_some(), at),
+            Slot::False
+            | Slot::Float(_)
+            | Slot::Identity
+            | Slot::Int(_)
+            | Slot::LengthOf(_)
+            | Slot::Like(..)
+            | Slot::Null
+            | Slot::SizeOf(_)
+            | Slot::True => (true, 0),
+        };
+        (!fits).then_some(at)
+    }
+
+    /// What a type parameter is as a value, if it is one that has a meaning.
+    fn param_node(&self, ty: RecordId, at: u8) -> Option<ParamValue> {
+        let id = types::param(self.tape, ty, at.into())?;
+        let record = self.tape.get(id);
+        match record.form {
+            Form::Boolean => Some(ParamValue::Number(Eltype::Bool, self.tape.payload(id, true))),
+            Form::Int32 => Some(ParamValue::Number(Eltype::Int32, self.tape.payload(id, true))),
+            Form::Int64 => Some(ParamValue::Number(Eltype::Int64, self.tape.payload(id, true))),
+            Form::Document(Tag::Symbol) => {
+                self.tape.field(id, names::NAME).map(|name| ParamValue::Symbol(self.tape.get(name).a))
+            }
+            _ => None,
         }
     }
 
-    /// The struct, each of its fields of today filled.
-    fn fill(&mut self, layout: &Layout, parts: &[NodeId]) -> Result<NodeId, Stop> {
-        let part = |at: u8| parts.get(usize::from(at)).copied().unwrap_or(0);
-        let mut fields = Vec::with_capacity(layout.slots.len());
-        let mut note = None;
-        for slot in layout.slots {
-            fields.push(match *slot {
-                Slot::At(at, _) => part(at),
-                Slot::Active(at) => {
-                    if self.class(part(at)).sort == Sort::True {
-                        note = Some(NoteCode::ActiveDropped);
-                    }
-                    self.node(&Node::Null, Class::of(Sort::Null))?
-                }
-                Slot::Dropped(..) | Slot::Null => self.node(&Node::Null, Class::of(Sort::Null))?,
-                Slot::Int(n) => self.node(&Node::Int(n), Class::of(Sort::Integer))?,
-                Slot::LengthOf(at) => match self.class(part(at)) {
-                    Class { sort: Sort::Array, n: 1, len } => {
-                        self.node(&Node::Int(len.into()), Class::of(Sort::Integer))?
-                    }
-                    _ => self.node(&Node::Null, Class::of(Sort::Null))?,
-                },
-                Slot::OnesLike(at) => {
-                    let one = self.node(&Node::Int(1), Class::of(Sort::Integer))?;
-                    let count = self.class(part(at)).n;
-                    let ones = vec![one; ix(count)];
-                    self.tuple(&ones)?
-                }
-                Slot::Pad(at, like) => self.pad(part(at), self.class(part(like)).n)?,
-                Slot::True => self.node(&Node::Bool(true), Class::of(Sort::True))?,
-            });
-        }
-        let sort = match layout.kind {
-            Kind::Colon => Sort::Colon,
-            kind if kind.group() == Group::Callable => Sort::Callable,
-            _ => Sort::Struct,
+    /// The struct is no more than one of its parts, or than `false`.
+    fn become_part(&mut self, layout: &Layout, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let node = match layout.becomes {
+            Becomes::Part(at) => parts.get(usize::from(at)).copied(),
+            _ => None,
         };
-        let id = self.node_of(&fields, Class::of(sort), |fields| Node::Struct { kind: layout.kind, fields })?;
-        if let Some(code) = note {
-            self.push_to(|out| out.notes.push(&Note { node: id, code }))?;
+        let node = match node {
+            Some(node) => node,
+            None => self.node(&Node::Bool(false), Class::of(Sort::False))?,
+        };
+        self.remark(layout, node, parts)?;
+        Ok(node)
+    }
+
+    /// The versions of Flux and Julia that the file itself speaks of.
+    fn date(&mut self) -> Result<(), Stop> {
+        let tape = self.tape;
+        let is_old_julia =
+            (0..tape.len()).any(|id| tape.get(id).tag() == Tag::DataType && types::has_main_core(tape, id));
+        if is_old_julia && let Some((_, until)) = &mut self.flux {
+            // Julia 1.5 and later write another prefix, and Flux 0.12 needs it.
+            *until = (*until).min((11, 6));
         }
+        self.out.written_by.flux = self
+            .flux
+            .filter(|(since, until)| since <= until)
+            .map(|(since, until)| (since, Some(until).filter(|&until| until < catalogue::NEWEST)));
+        let version = (0..tape.len()).find_map(|id| types::julia_version(tape, id));
+        if let Some(span) = version {
+            self.out.written_by.julia = Some(self.text(span)?);
+        }
+        Ok(())
+    }
+
+    /// What the table says of a node, and of the fields that have no place in it.
+    fn remark(&mut self, layout: &Layout, node: NodeId, parts: &[NodeId]) -> Result<(), Stop> {
+        if let Some((since, until)) = layout.flux {
+            let (first, last) = self.flux.unwrap_or((since, until));
+            self.flux = Some((first.max(since), last.min(until)));
+        }
+        for &(at, name) in layout.asides {
+            if let Some(&value) = parts.get(usize::from(at)) {
+                self.push_to(|out| out.asides.push(&Aside { owner: node, name, value }))?;
+            }
+        }
+        for &code in layout.notes {
+            self.note(node, code)?;
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, node: NodeId, code: NoteCode) -> Result<(), Stop> {
+        self.push_to(|out| out.notes.push(&Note { node, code })).map(|_| ())
+    }
+
+    /// The struct of today, each of its fields filled.
+    fn become_struct(
+        &mut self,
+        layout: &Layout,
+        kind: Kind,
+        slots: &[Slot],
+        ty: RecordId,
+        parts: &[NodeId],
+    ) -> Result<NodeId, Stop> {
+        let mut fields = Vec::with_capacity(slots.len());
+        for slot in slots {
+            fields.push(self.filled(slot, ty, parts)?);
+        }
+        let sort = match kind {
+            Kind::Colon => Sort::Colon,
+            Kind::Scale if layout.path == "Flux.Diagonal" => Sort::Diagonal,
+            kind => match kind.group() {
+                Group::Callable => Sort::Callable,
+                Group::Layer => Sort::Layer,
+                Group::Wrapper => Sort::Struct,
+                _ => Sort::Data,
+            },
+        };
+        let mut class = Class { kind: Some(kind), ..Class::of(sort) };
+        if kind == Kind::Scale {
+            class.len = len32(self.parts.len());
+            self.parts.extend_from_slice(&fields);
+        }
+        let id = self.node_of(&fields, class, |fields| Node::Struct { kind, fields })?;
+        let was_active = slots.iter().any(|slot| match *slot {
+            Slot::Active(at) => parts.get(usize::from(at)).is_some_and(|&part| self.class(part).sort == Sort::True),
+            _ => false,
+        });
+        if was_active {
+            self.note(id, NoteCode::ActiveDropped)?;
+        }
+        self.remark(layout, id, parts)?;
         Ok(id)
+    }
+
+    /// A field of today.
+    fn filled(&mut self, slot: &Slot, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        let part = |at: u8| parts.get(usize::from(at)).copied().unwrap_or(0);
+        match *slot {
+            Slot::At(at, _) => Ok(part(at)),
+            Slot::Active(_) | Slot::Dropped(..) | Slot::Null => self.null(),
+            Slot::False => self.node(&Node::Bool(false), Class::of(Sort::False)),
+            Slot::True => self.node(&Node::Bool(true), Class::of(Sort::True)),
+            Slot::Float(x) => self.node(&Node::Float(x), Class::of(Sort::Float)),
+            Slot::Zeroed(_) => self.node(&Node::Float(0.0), Class::of(Sort::Float)),
+            Slot::Identity => self.node(&Node::Function(Function::Identity), Class::of(Sort::Identity)),
+            Slot::Int(n) => self.integer(n),
+            Slot::LengthOf(at) => match self.class(part(at)) {
+                Class { sort: Sort::Array, n: 1, len, .. } => self.integer(len.into()),
+                _ => self.null(),
+            },
+            Slot::SizeOf(at) => {
+                let scale = self.part_of(part(at), 0);
+                match scale.map(|scale| self.class(scale)) {
+                    Some(Class { sort: Sort::Array, n: 1, len, .. }) => {
+                        let extent = self.integer(len.into())?;
+                        self.tuple(&[extent])
+                    }
+                    _ => self.null(),
+                }
+            }
+            Slot::Like(at, n) => {
+                let one = self.integer(n)?;
+                let count = self.class(part(at)).n;
+                self.tuple(&vec![one; ix(count)])
+            }
+            Slot::Repeat(at, times) => self.tuple(&vec![part(at); times.into()]),
+            Slot::Pad(at, like) => self.pad(part(at), self.class(part(like)).n),
+            Slot::Squared(at) => {
+                let kind = Kind::Squared;
+                let class = Class { kind: Some(kind), ..Class::of(Sort::Struct) };
+                self.node_of(&[part(at)], class, |fields| Node::Struct { kind, fields })
+            }
+            Slot::Param(at) => match self.param_node(ty, at) {
+                Some(ParamValue::Number(eltype, offset)) => {
+                    self.node(&Node::Number { eltype, offset }, Class::of(Sort::Other))
+                }
+                Some(ParamValue::Symbol(name)) => {
+                    let text = self.name(name)?;
+                    self.node(&Node::Symbol(text), Class::of(Sort::Other))
+                }
+                None => self.null(),
+            },
+            Slot::Affine(at, function) => self.affine(part(at), part(function)),
+        }
+    }
+
+    fn null(&mut self) -> Result<NodeId, Stop> {
+        self.node(&Node::Null, Class::of(Sort::Null))
+    }
+
+    fn integer(&mut self, n: i64) -> Result<NodeId, Stop> {
+        self.node(&Node::Int(n), Class::of(Sort::Integer))
+    }
+
+    /// A part of a node whose parts are remembered.
+    fn part_of(&self, node: NodeId, at: usize) -> Option<NodeId> {
+        let first = ix(self.class(node).len);
+        self.parts.get(first..).and_then(|rest| rest.get(at)).copied()
     }
 
     /// Padding for each side: as it is, or each number twice.
@@ -748,11 +921,35 @@ impl Raise<'_> {
         if self.class(pad).n != dims {
             return Ok(pad);
         }
-        let first = ix(self.class(pad).len);
-        let parts = self.extents.get(first..).and_then(|rest| rest.get(..ix(dims))).unwrap_or(&[]);
-        let both: Vec<u32> = parts.iter().flat_map(|&part| [part, part]).collect();
+        let both: Vec<u32> =
+            (0..ix(dims)).filter_map(|at| self.part_of(pad, at)).flat_map(|part| [part, part]).collect();
         self.tuple(&both)
     }
+
+    /// What a `LayerNorm` of Flux 0.12 does after it has normalised, in the words of later ones, whose `Scale` applies the
+    /// function too.
+    fn affine(&mut self, diagonal: NodeId, function: NodeId) -> Result<NodeId, Stop> {
+        if let (Sort::Diagonal, Some(scale), Some(bias)) =
+            (self.class(diagonal).sort, self.part_of(diagonal, 0), self.part_of(diagonal, 1))
+        {
+            let class = Class { kind: Some(Kind::Scale), len: len32(self.parts.len()), ..Class::of(Sort::Layer) };
+            let fields = [scale, bias, function];
+            self.parts.extend_from_slice(&fields);
+            return self.node_of(&fields, class, |fields| Node::Struct { kind: Kind::Scale, fields });
+        }
+        if self.class(function).sort == Sort::Identity {
+            return Ok(function);
+        }
+        let broadcast = self.node(&Node::Function(Function::Broadcast), Class::of(Sort::Callable))?;
+        let class = Class { kind: Some(Kind::Fix1), ..Class::of(Sort::Callable) };
+        self.node_of(&[broadcast, function], class, |fields| Node::Struct { kind: Kind::Fix1, fields })
+    }
+}
+
+/// A type parameter that is a value.
+enum ParamValue {
+    Number(Eltype, u32),
+    Symbol(NameId),
 }
 
 /// The variants as functions, for any lifetime.
@@ -780,26 +977,29 @@ fn find_function(module: &str, name: &str) -> Option<Function> {
 
 impl Is {
     /// May a node of this class stand here?
-    const fn admits(self, class: Class) -> bool {
+    fn admits(self, class: Class) -> bool {
         use Sort::{
-            Array, Callable, Colon, False, Float, Integer, Integers, List, NamedTuple, Null, Struct, True, Tuple,
+            Array, Callable, Colon, Data, Diagonal, False, Float, Identity, Integer, Integers, Layer, List, NamedTuple,
+            Null, Struct, True, Tuple,
         };
         match (self, class.sort) {
             (Self::Any, _)
-            | (Self::Switch, False | True | Null)
+            | (Self::ArrayOrNull | Self::IntOrNull | Self::Nothing | Self::Scaling | Self::Switch, Null)
+            | (Self::Array | Self::ArrayOrNull, Array | Struct)
             | (Self::Bias, False | Array | Struct | Float | Integer)
-            | (Self::Bool, False | True)
-            | (Self::Callable, Callable | Struct | Colon)
-            | (Self::Dims, Colon | Integer | Integers)
-            | (Self::Int, Integer)
+            | (Self::Bool | Self::Switch, False | True)
+            | (Self::Callable, Callable | Identity | Struct | Layer | Diagonal | Colon | Data)
+            | (Self::Dims, Colon | Integer | Integers | Data)
+            | (Self::Int | Self::IntOrNull, Integer)
             | (Self::Ints, Integers)
             | (Self::Layers, Tuple | NamedTuple | List | Integers)
-            | (Self::Number, Float | Integer | Struct)
-            | (Self::Kernel | Self::Matrix | Self::Vector | Self::VectorOrNull, Struct)
-            | (Self::VectorOrNull, Null) => true,
+            | (Self::Kernel | Self::Matrix, Struct)
+            | (Self::Number, Float | Integer)
+            | (Self::Scaling, Float | Integer | Integers | Tuple)
+            | (Self::Tuple, Tuple | Integers) => true,
             (Self::Kernel, Array) => class.n >= 3,
             (Self::Matrix, Array) => class.n == 2,
-            (Self::Vector | Self::VectorOrNull, Array) => class.n == 1,
+            (Self::Layer(kind), Layer | Diagonal) => class.kind == Some(kind),
             _ => false,
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! A type is described and never resolved. Its path is compared whole with fixed lists.
 
-use flux_airlock_wire::Eltype;
+use flux_airlock_wire::{Eltype, Span};
 
 use crate::{
     names,
@@ -151,4 +151,20 @@ fn number(tape: &Tape, ty: RecordId) -> Option<Eltype> {
     };
     let is_home = path.module() == "Core" || eltype == Eltype::BFloat16 && path.module() == "BFloat16s";
     is_home.then_some(eltype)
+}
+
+/// Does this type's name begin with `Main.Core`, as Julia 0.7 to 1.4 write it?
+pub(crate) fn has_main_core(tape: &Tape, ty: RecordId) -> bool {
+    let Some(list) = tape.field(ty, names::NAME) else { return false };
+    let mut parts = tape.children(list).map(|part| tape.names.bytes(tape.get(part).a));
+    parts.next() == Some(b"Main") && parts.next() == Some(b"Core")
+}
+
+/// The version of Julia that a closure's `TypeName` begins with.
+pub(crate) fn julia_version(tape: &Tape, id: RecordId) -> Option<Span> {
+    if tape.get(id).tag() != Tag::Struct || path(tape, tape.field(id, names::TYPE)?)?.text() != "Core.TypeName" {
+        return None;
+    }
+    let version = tape.get(tape.children(tape.field(id, names::DATA)?).next()?);
+    (version.form == Form::String).then_some(Span { offset: version.a, len: version.b })
 }

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! version u8 · 1 · Refusal
-//! version u8 · 0 · Counts · texts [Span] · tensors [Tensor] · nodes [Node] · variables · asides · notes
+//! version u8 · 0 · Counts · WrittenBy · texts [Span] · tensors [Tensor] · nodes [Node] · variables · asides · notes
 //! ```
 
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use core::fmt;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Aside, Node, Note, Refusal, Span, Tensor, VERSION, Variable};
+use crate::{Aside, Node, Note, Refusal, Span, Tensor, VERSION, Variable, WrittenBy};
 
 /// How many entries of each sort follow.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -87,6 +87,8 @@ pub struct Sections {
     pub asides: Writer,
     /// Notes.
     pub notes: Writer,
+    /// What wrote the file.
+    pub written_by: WrittenBy,
 }
 
 impl Sections {
@@ -100,6 +102,7 @@ impl Sections {
             variables: Writer::new(most),
             asides: Writer::new(most),
             notes: Writer::new(most),
+            written_by: WrittenBy { flux: None, julia: None },
         }
     }
 
@@ -119,7 +122,8 @@ impl Sections {
         };
         let mut bytes = Vec::new();
         bytes.extend_from_slice(&[VERSION, OPENED]);
-        postcard::serialize_with_flavor(&counts, Bounded { bytes: &mut bytes, most }).map_err(|_| Full)?;
+        let head = (counts, self.written_by);
+        postcard::serialize_with_flavor(&head, Bounded { bytes: &mut bytes, most }).map_err(|_| Full)?;
         for section in [self.texts, self.tensors, self.nodes, self.variables, self.asides, self.notes] {
             if bytes.len().saturating_add(section.bytes.len()) > most {
                 return Err(Full);
@@ -143,8 +147,8 @@ pub fn refuse(refusal: &Refusal) -> Vec<u8> {
 /// An answer while it is read, front to back.
 #[derive(Debug)]
 pub enum Answer<'a> {
-    /// The file is opened: so many entries, in these bytes.
-    Opened(Counts, Entries<'a>),
+    /// The file is opened: so many entries, what wrote it, and the entries.
+    Opened(Counts, WrittenBy, Entries<'a>),
     /// The file is refused.
     Refused(Refusal),
 }
@@ -188,8 +192,8 @@ impl<'a> Answer<'a> {
         match verdict {
             OPENED => {
                 let mut entries = Entries { bytes, rest };
-                let counts = entries.take()?;
-                Ok(Self::Opened(counts, entries))
+                let (counts, written_by) = entries.take()?;
+                Ok(Self::Opened(counts, written_by, entries))
             }
             REFUSED => {
                 let mut entries = Entries { bytes, rest };
@@ -311,7 +315,7 @@ mod tests {
         assert_eq!(sections.nodes.push(&node), Ok(1));
         sections.variables.push(&Variable { name: Some(0), node: 1 }).unwrap();
         let bytes = sections.finish(1000).unwrap();
-        let Answer::Opened(counts, mut entries) = Answer::read(&bytes).unwrap() else { panic!("opened") };
+        let Answer::Opened(counts, _, mut entries) = Answer::read(&bytes).unwrap() else { panic!("opened") };
         assert_eq!((counts.texts, counts.nodes, counts.variables), (1, 2, 1));
         assert_eq!(entries.take(), Ok(Span { offset: 5, len: 2 }));
         assert_eq!(entries.take(), Ok(Node::Null));

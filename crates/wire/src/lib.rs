@@ -32,7 +32,9 @@ pub use function::Function;
 pub use kind::{Group, Kind};
 pub use len::{MAX_NDIMS, checked_len};
 pub use limits::{Limit, Limits};
-pub use node::{Aside, AsideName, Element, Ids, Node, Note, NoteCode, Span, Tensor, Variable, Why};
+pub use node::{
+    Aside, AsideName, Element, FluxVersion, Ids, Node, Note, NoteCode, Span, Tensor, Variable, Why, WrittenBy,
+};
 pub use refusal::{Code, Expected, Format, Refusal, Segment};
 
 /// The version of the byte form. A host believes no other.

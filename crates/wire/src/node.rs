@@ -132,6 +132,8 @@ pub enum Node<'a> {
     },
     /// `true` or `false`, supplied by a layout: not in the file.
     Bool(bool),
+    /// A float supplied by a layout: not in the file.
+    Float(f64),
     /// A function known by name.
     Function(Function),
     /// An integer supplied by a layout: not in the file.
@@ -207,6 +209,7 @@ impl<'a> Node<'a> {
             | Self::Struct { fields: ids, .. }
             | Self::Tuple(ids) => ids,
             Self::Bool(_)
+            | Self::Float(_)
             | Self::Function(_)
             | Self::Int(_)
             | Self::Null
@@ -250,7 +253,12 @@ words! {
         /// An anonymous function, or a named one with captured values: its code is in the file, or nowhere.
         Closure "closure",
         /// An array that was in a device's memory when it was saved: its numbers are not in the file.
-        DeviceArray "device-array",
+        DeviceArray {
+            /// What they were.
+            eltype: Option<Eltype>,
+            /// Which of the children is its size, a tuple of integers, counted from 0.
+            size: Option<u32>
+        } "device-array",
         /// A layer we know, with fields that no Julia process could have put there. Counted from 1.
         FieldValue {
             /// The layer.
@@ -289,15 +297,68 @@ words! {
     NoteCode {
         /// The layer was saved in training mode; it is opened so that the mode of use decides.
         ActiveDropped "active-dropped",
+        /// `Wh` has two blocks of rows; layers of today have a third, which is computed and never used.
+        GruV3Block "gru-v3-block",
+        /// `hardσ` had another formula before `NNlib` 0.7.10, and the file does not tell which was meant.
+        HardSigma "hard-sigma",
+        /// The initial state was trained with the layer; layers of today start from zeros unless it is passed to them.
+        InitialState "initial-state",
+        /// The way ϵ enters has changed between versions, or ϵ was not saved.
+        LayerNormEpsilon "layer-norm-epsilon",
+        /// The moving deviation was saved where layers of today have the variance: its square, with ϵ = 0.
+        MovingDeviation "moving-deviation",
+        /// `Recur` was called once for every step; layers of today take whole sequences.
+        RecurrentCalls "recurrent-calls",
+        /// The layer used the statistics of its training; layers of today use those of the sample.
+        TrackedStatistics "tracked-statistics",
     }
 }
 
 words! {
-    /// Where a value that does not belong to the result was found, seen from its owner.
+    /// What a value beside the result was, seen from its owner.
     AsideName {
-        /// A random generator's state.
-        Rng "rng",
+        /// The state of a recurrent layer's cell before the first step: its second half.
+        C "c",
+        /// The gradient of a tracked array.
+        Grad "grad",
+        /// The state of a recurrent layer's cell before the first step.
+        H "h",
+        /// What a recurrent layer was reset to: the same as its cell's.
+        Init "init",
+        /// The record of a tracked array's uses.
+        Ref "ref",
+        /// The state that the last call left.
+        State "state",
+        /// The state of a recurrent layer's cell before the first step.
+        State0 "state0",
+        /// How a tracked array was computed.
+        Tracker "tracker",
     }
+}
+
+impl AsideName {
+    /// Why its arrays are no part of the result; `None` where they are.
+    #[must_use]
+    pub const fn why(self) -> Option<&'static str> {
+        match self {
+            Self::C | Self::H | Self::State0 => None,
+            Self::Grad | Self::Ref | Self::Tracker => Some("gradient"),
+            Self::Init | Self::State => Some("recurrent-state"),
+        }
+    }
+}
+
+/// A version of Flux 0.x: minor and patch.
+pub type FluxVersion = (u8, u8);
+
+/// What the shapes in a file prove of what wrote it.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
+pub struct WrittenBy {
+    /// The first and the last version of Flux that has every layout of the file; the last one is `None` where the newest
+    /// that is known has them all.
+    pub flux: Option<(FluxVersion, Option<FluxVersion>)>,
+    /// The version of Julia, as a closure carries it: a text.
+    pub julia: Option<u32>,
 }
 
 /// A value beside the result: it was in the file, and a model of today has no place for it.
