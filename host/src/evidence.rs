@@ -1,0 +1,171 @@
+//! Why these bytes may be opened.
+//!
+//! Evidence is a list, and all of it must hold: none replaces another. An empty list is no evidence, and opens nothing.
+
+use flux_airlock_trust::{Algorithms, Digest, Digests, Entry, LockFile, Pin};
+
+use crate::{Error, NotVerifiedError};
+
+/// What must hold before a file is opened: pins and entries of lock files, all of them.
+///
+/// ```
+/// use flux_airlock::{Evidence, Pin};
+///
+/// let pin: Pin = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?;
+/// let evidence = Evidence::pin(pin);
+/// assert_eq!(evidence.len(), 1);
+/// # Ok::<(), flux_airlock::DigestError>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Evidence(Vec<Item>);
+
+#[derive(Clone, Debug)]
+enum Item {
+    /// The name that was looked up, and what the lock file says of it.
+    Lock(String, Option<Entry>),
+    Pin(Pin),
+}
+
+impl Evidence {
+    /// None. It opens nothing until something is added.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self(Vec::new())
+    }
+
+    /// The digest that the file must have: a [`Pin`] or a [`Digest`].
+    #[must_use]
+    pub fn pin(pin: impl Into<Pin>) -> Self {
+        Self::new().and_pin(pin)
+    }
+
+    /// What a lock file says of the file of this name, relative to the lock file. If it says nothing, nothing opens.
+    #[must_use]
+    pub fn lock(lock: &LockFile, name: &str) -> Self {
+        Self::new().and_lock(lock, name)
+    }
+
+    /// This evidence, and [`Evidence::pin`].
+    #[must_use]
+    pub fn and_pin(mut self, pin: impl Into<Pin>) -> Self {
+        self.0.push(Item::Pin(pin.into()));
+        self
+    }
+
+    /// This evidence, and [`Evidence::lock`].
+    #[must_use]
+    pub fn and_lock(mut self, lock: &LockFile, name: &str) -> Self {
+        self.0.push(Item::Lock(name.to_owned(), lock.entry(name).cloned()));
+        self
+    }
+
+    /// How many things must hold.
+    #[must_use]
+    pub const fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Is there none?
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// The digests that [`Evidence::check`] compares. Reports need SHA-256 in any case.
+    pub(crate) fn algorithms(&self) -> Algorithms {
+        self.0.iter().fold(Algorithms::SHA256, |all, item| match item {
+            Item::Lock(_, entry) => entry.iter().fold(all, |all, entry| all.and(entry.algorithms())),
+            Item::Pin(pin) => all.and(Algorithms::of(&pin.digest())),
+        })
+    }
+
+    /// Refuses what can be refused before a byte is read.
+    pub(crate) fn precheck(&self) -> Result<(), Error> {
+        if self.is_empty() {
+            return Err(NotVerifiedError::NoEvidence.into());
+        }
+        for item in &self.0 {
+            if let Item::Lock(name, None) = item {
+                return Err(NotVerifiedError::NotInLock { name: name.clone() }.into());
+            }
+        }
+        Ok(())
+    }
+
+    /// What holds, if all of it does.
+    pub(crate) fn check(&self, len: u64, digests: &Digests) -> Result<Vec<Proof>, Error> {
+        self.precheck()?;
+        let mut proofs = Vec::new();
+        for item in &self.0 {
+            match item {
+                Item::Lock(_, None) => {}
+                Item::Lock(name, Some(entry)) => {
+                    entry.check(len, digests).map_err(NotVerifiedError::from)?;
+                    let lock = Some(name.clone());
+                    proofs.extend(entry.digests().map(|digest| Proof { digest, lock: lock.clone() }));
+                }
+                Item::Pin(pin) => {
+                    pin.check(digests).map_err(NotVerifiedError::from)?;
+                    proofs.push(Proof { digest: pin.digest(), lock: None });
+                }
+            }
+        }
+        Ok(proofs)
+    }
+}
+
+/// A piece of evidence that held.
+#[derive(Clone, Debug, Eq, PartialEq)]
+#[non_exhaustive]
+pub struct Proof {
+    /// The digest that was given and found.
+    pub digest: Digest,
+    /// The name under which a lock file gave it; `None` for a pin from the caller.
+    pub lock: Option<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use flux_airlock_trust::{Hasher, Update};
+
+    fn sha256(bytes: &[u8]) -> Digest {
+        Digest::Sha256(Hasher::hash(bytes, Algorithms::ALL).sha256.unwrap())
+    }
+
+    fn sha512(bytes: &[u8]) -> Digest {
+        Digest::Sha512(Hasher::hash(bytes, Algorithms::ALL).sha512.unwrap())
+    }
+
+    fn check(evidence: &Evidence, bytes: &[u8]) -> Result<usize, String> {
+        let digests = Hasher::hash(bytes, evidence.algorithms());
+        let proofs = evidence.check(bytes.len().try_into().unwrap(), &digests);
+        proofs.map(|proofs| proofs.len()).map_err(|error| error.code().to_owned())
+    }
+
+    #[test]
+    fn all_of_it_must_hold() {
+        let good = Evidence::pin(sha256(b"abc")).and_pin(sha512(b"abc"));
+        assert_eq!(check(&good, b"abc"), Ok(2));
+        let mixed = Evidence::pin(sha256(b"abc")).and_pin(sha512(b"abd"));
+        assert_eq!(check(&mixed, b"abc"), Err("digest-mismatch".to_owned()));
+        assert_eq!(check(&mixed, b"abd"), Err("digest-mismatch".to_owned()));
+    }
+
+    #[test]
+    fn none_of_it_opens_nothing() {
+        assert_eq!(check(&Evidence::new(), b"abc"), Err("no-evidence".to_owned()));
+        assert_eq!(check(&Evidence::default(), b""), Err("no-evidence".to_owned()));
+    }
+
+    #[test]
+    fn a_lock_file_vouches_only_for_what_it_names() {
+        let mut lock = LockFile::default();
+        let digests = Hasher::hash(b"abc", Algorithms::SHA256);
+        lock.insert(Entry::new("m.bson", 3, &digests).unwrap(), Update::No).unwrap();
+        assert_eq!(check(&Evidence::lock(&lock, "m.bson"), b"abc"), Ok(1));
+        assert_eq!(check(&Evidence::lock(&lock, "m.bson"), b"abcd"), Err("digest-mismatch".to_owned()));
+        let other = Evidence::pin(sha256(b"abc")).and_lock(&lock, "n.bson");
+        assert_eq!(check(&other, b"abc"), Err("not-in-lock".to_owned()));
+    }
+}

@@ -1,0 +1,364 @@
+//! Getting the bytes: once, into private memory, hashed on the way.
+//!
+//! What is hashed here is what is parsed later, whatever happens to the file meanwhile. Nothing that could block is
+//! opened, nothing over the size limit is read, and a file that changes while it is read is not believed.
+
+use std::{
+    fmt,
+    fs::{File, FileType, Metadata, OpenOptions},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    sync::mpsc,
+    thread,
+};
+
+use flux_airlock_trust::{Algorithms, Digests, Hasher};
+
+use crate::{EngineError, Error, InputError, Limit, Limits};
+
+/// Where the bytes of a model come from.
+///
+/// ```
+/// use flux_airlock::Input;
+///
+/// let file = Input::path("model.bson");
+/// let memory = Input::bytes(vec![5, 0, 0, 0, 0]);
+/// let stream = Input::reader(std::io::stdin()).named("stdin");
+/// # let _ = (file, memory, stream);
+/// ```
+pub struct Input<'a> {
+    name: Option<String>,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Bytes(Vec<u8>),
+    Path(PathBuf),
+    Reader(Box<dyn Read + 'a>),
+}
+
+impl<'a> Input<'a> {
+    /// These bytes. They move into the model without a copy.
+    #[must_use]
+    pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
+        Self { name: None, source: Source::Bytes(bytes.into()) }
+    }
+
+    /// The regular file at this path.
+    #[must_use]
+    pub fn path(path: impl AsRef<Path>) -> Self {
+        let path = path.as_ref();
+        Self { name: Some(path.to_string_lossy().into_owned()), source: Source::Path(path.to_owned()) }
+    }
+
+    /// All that this reader gives, up to the limit of [`file_bytes`](crate::LimitsBuilder::file_bytes).
+    ///
+    /// The caller decides what may block.
+    #[must_use]
+    pub fn reader(reader: impl Read + 'a) -> Self {
+        Self { name: None, source: Source::Reader(Box::new(reader)) }
+    }
+
+    /// The same input under this name, for reports. A path is its own name otherwise.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The name for reports.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Reads and hashes all of it.
+    pub(crate) fn load(self, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+        match self.source {
+            Source::Bytes(bytes) => load_bytes(bytes, algorithms, limits),
+            Source::Path(path) => load_file(&path, algorithms, limits),
+            Source::Reader(reader) => load_reader(reader, algorithms, limits),
+        }
+    }
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let source = match &self.source {
+            Source::Bytes(_) => "bytes",
+            Source::Path(_) => "path",
+            Source::Reader(_) => "reader",
+        };
+        f.debug_struct("Input").field("name", &self.name).field("source", &source).finish()
+    }
+}
+
+/// A file in private memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) digests: Digests,
+}
+
+/// Why there are no bytes, and how many there would have been.
+#[derive(Debug)]
+pub(crate) struct Unread {
+    pub(crate) error: Error,
+    pub(crate) len: Option<u64>,
+}
+
+impl<E: Into<Error>> From<E> for Unread {
+    fn from(error: E) -> Self {
+        Self { error: error.into(), len: None }
+    }
+}
+
+fn load_bytes(bytes: Vec<u8>, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+    check_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits)?;
+    let digests = Hasher::hash(&bytes, algorithms);
+    Ok(Loaded { bytes, digests })
+}
+
+fn load_reader(mut reader: impl Read, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+    let mut hasher = Hasher::new(algorithms);
+    let mut bytes = Vec::new();
+    loop {
+        let start = bytes.len();
+        bytes.try_reserve(CHUNK_BYTES).map_err(|_| no_memory(CHUNK_BYTES))?;
+        let chunk = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
+        reader.by_ref().take(chunk).read_to_end(&mut bytes).map_err(InputError::from)?;
+        let chunk = bytes.get(start..).unwrap_or_default();
+        if chunk.is_empty() {
+            return Ok(Loaded { bytes, digests: hasher.finish() });
+        }
+        hasher.update(chunk);
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        // The rest is not read, so that the whole length is not known.
+        check_len(len, limits).map_err(|unread| Unread { len: None, ..unread })?;
+    }
+}
+
+fn load_file(path: &Path, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+    // Before the file is opened, so that nothing happens to a device; and on the open file, which is the one that counts.
+    check_type(std::fs::metadata(path).map_err(InputError::from)?.file_type())?;
+    let mut file = open(path).map_err(InputError::from)?;
+    let before = file.metadata().map_err(InputError::from)?;
+    check_type(before.file_type())?;
+    check_len(before.len(), limits)?;
+    read(&mut file, &before, algorithms).map_err(|error| Unread { error, len: Some(before.len()) })
+}
+
+/// Reads the file as it was `before`, or not at all.
+fn read(file: &mut File, before: &Metadata, algorithms: Algorithms) -> Result<Loaded, Error> {
+    let len = usize::try_from(before.len()).map_err(|_| EngineError::Memory { bytes: before.len() })?;
+    let loaded = read_len(file, len, algorithms)?;
+    // One byte more than there was: the file has grown.
+    let grown = file.take(1).read_to_end(&mut Vec::new()).map_err(InputError::from)? != 0;
+    let after = file.metadata().map_err(InputError::from)?;
+    // Where the system has no time of modification, the length must do.
+    if grown || before.len() != after.len() || before.modified().ok() != after.modified().ok() {
+        return Err(InputError::Changed.into());
+    }
+    Ok(loaded)
+}
+
+/// Reads exactly `len` bytes and hashes them; on a second thread where that is worth one.
+fn read_len(file: &mut File, len: usize, algorithms: Algorithms) -> Result<Loaded, Error> {
+    // Fails where there is no address space. The pages themselves come from the system as they are first written, zeroed:
+    // filling what was reserved with zeros would touch each of them twice.
+    Vec::<u8>::new().try_reserve_exact(len).map_err(|_| no_memory(len))?;
+    let mut bytes = vec![0; len];
+    let mut hasher = Hasher::new(algorithms);
+    if len < OVERLAP_BYTES {
+        read_exact(file, &mut bytes)?;
+        hasher.update(&bytes);
+        return Ok(Loaded { bytes, digests: hasher.finish() });
+    }
+    let (send, receive) = mpsc::channel::<&[u8]>();
+    let digests = thread::scope(|scope| {
+        let hashing = thread::Builder::new().name("airlock-hash".to_owned()).spawn_scoped(scope, move || {
+            for chunk in receive {
+                hasher.update(chunk);
+            }
+            hasher.finish()
+        });
+        let hashing = hashing.map_err(|error| EngineError::Start(error.to_string()))?;
+        for chunk in bytes.chunks_mut(CHUNK_BYTES) {
+            read_exact(file, chunk)?;
+            // Sending fails only if the thread ended, which joining reports.
+            let _ = send.send(chunk);
+        }
+        drop(send);
+        hashing.join().map_err(|_| Error::from(EngineError::Start("a thread ended".to_owned())))
+    })?;
+    Ok(Loaded { bytes, digests })
+}
+
+fn read_exact(file: &mut File, buffer: &mut [u8]) -> Result<(), InputError> {
+    file.read_exact(buffer).map_err(|error| match error.kind() {
+        io::ErrorKind::UnexpectedEof => InputError::Changed,
+        _ => error.into(),
+    })
+}
+
+fn no_memory(bytes: usize) -> EngineError {
+    EngineError::Memory { bytes: u64::try_from(bytes).unwrap_or(u64::MAX) }
+}
+
+/// Refuses by length alone.
+fn check_len(len: u64, limits: &Limits) -> Result<(), Unread> {
+    if len > limits.file_bytes() {
+        let error = Error::limit_of(Limit::FileBytes, limits.file_bytes());
+        return Err(Unread { error, len: Some(len) });
+    }
+    Ok(())
+}
+
+/// Only a regular file is read: everything else could block, or have effects.
+fn check_type(file_type: FileType) -> Result<(), InputError> {
+    if file_type.is_file() {
+        return Ok(());
+    }
+    if file_type.is_dir() {
+        return Err(InputError::Directory);
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::FileTypeExt as _;
+        if file_type.is_fifo() {
+            return Err(InputError::Fifo);
+        }
+        if file_type.is_socket() {
+            return Err(InputError::Socket);
+        }
+        if file_type.is_char_device() || file_type.is_block_device() {
+            return Err(InputError::Device);
+        }
+    }
+    Err(InputError::NotAFile)
+}
+
+/// Opens for reading, without waiting for anybody: what was a file a moment ago can be a FIFO now.
+fn open(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.custom_flags(libc::O_NONBLOCK | libc::O_NOCTTY);
+    }
+    options.open(path)
+}
+
+/// Read at once, and handed to the hasher at once: small enough to be still in the cache.
+const CHUNK_BYTES: usize = 1 << 20;
+/// Files from here on are hashed while they are read. Below, starting a thread costs more than it saves.
+const OVERLAP_BYTES: usize = 4 << 20;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn limits(file_bytes: u64) -> Limits {
+        Limits::builder().file_bytes(file_bytes).build().unwrap()
+    }
+
+    fn code(result: Result<Loaded, Unread>) -> String {
+        result.unwrap_err().error.code().to_owned()
+    }
+
+    /// A folder of the test's own, removed at its end.
+    struct Folder(PathBuf);
+
+    impl Folder {
+        fn new(name: &str) -> Self {
+            let path = std::env::temp_dir().join(format!("airlock-input-{name}-{}", std::process::id()));
+            std::fs::create_dir_all(&path).unwrap();
+            Self(path)
+        }
+    }
+
+    impl Drop for Folder {
+        fn drop(&mut self) {
+            let _ = std::fs::remove_dir_all(&self.0);
+        }
+    }
+
+    #[test]
+    fn every_way_gives_the_same_bytes_and_digests() {
+        let folder = Folder::new("ways");
+        for len in [0, 1, CHUNK_BYTES, OVERLAP_BYTES - 1, OVERLAP_BYTES + 1] {
+            let bytes: Vec<u8> = (0..len).map(|i| u8::try_from(i % 251).unwrap()).collect();
+            let digests = Hasher::hash(&bytes, Algorithms::ALL);
+            let path = folder.0.join("file");
+            std::fs::write(&path, &bytes).unwrap();
+            for input in [Input::path(&path), Input::bytes(bytes.clone()), Input::reader(bytes.as_slice())] {
+                let loaded = input.load(Algorithms::ALL, &Limits::default()).unwrap();
+                assert!(loaded.bytes == bytes && loaded.digests == digests, "{len}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_over_the_limit_is_not_read() {
+        let folder = Folder::new("limit");
+        let path = folder.0.join("file");
+        File::create(&path).unwrap().set_len(1 << 40).unwrap();
+        let unread = Input::path(&path).load(Algorithms::SHA256, &Limits::default()).unwrap_err();
+        assert_eq!((unread.error.code(), unread.len), ("file-bytes-limit", Some(1 << 40)));
+        for input in [|| Input::bytes([7; 9]), || Input::reader(io::repeat(7).take(9))] {
+            assert_eq!(input().load(Algorithms::SHA256, &limits(9)).unwrap().bytes, [7; 9]);
+            assert_eq!(code(input().load(Algorithms::SHA256, &limits(8))), "file-bytes-limit");
+        }
+        // An endless reader ends at the limit.
+        assert_eq!(code(Input::reader(io::repeat(7)).load(Algorithms::SHA256, &limits(8))), "file-bytes-limit");
+    }
+
+    #[test]
+    fn what_is_not_a_file_is_named() {
+        let folder = Folder::new("types");
+        let load = |path: &Path| code(Input::path(path).load(Algorithms::SHA256, &Limits::default()));
+        assert_eq!(load(&folder.0), "directory");
+        assert_eq!(load(&folder.0.join("nothing")), "not-found");
+        #[cfg(unix)]
+        {
+            assert_eq!(load(Path::new("/dev/zero")), "device");
+            let socket = folder.0.join("socket");
+            let _listener = std::os::unix::net::UnixListener::bind(&socket).unwrap();
+            assert_eq!(load(&socket), "socket");
+            let link = folder.0.join("link");
+            std::os::unix::fs::symlink(folder.0.join("nothing"), &link).unwrap();
+            assert_eq!(load(&link), "not-found");
+            let fifo = folder.0.join("fifo");
+            if std::process::Command::new("mkfifo").arg(&fifo).status().is_ok_and(|status| status.success()) {
+                assert_eq!(load(&fifo), "fifo");
+            }
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_early_has_changed() {
+        let folder = Folder::new("short");
+        let path = folder.0.join("file");
+        std::fs::write(&path, [7; 5]).unwrap();
+        for len in [6, OVERLAP_BYTES] {
+            let error = read_len(&mut File::open(&path).unwrap(), len, Algorithms::SHA256).unwrap_err();
+            assert_eq!(error.code(), "file-changed");
+        }
+    }
+
+    #[test]
+    fn a_file_that_was_written_to_has_changed() {
+        let folder = Folder::new("written");
+        let path = folder.0.join("file");
+        std::fs::write(&path, [7; 5]).unwrap();
+        let mut file = File::open(&path).unwrap();
+        let before = file.metadata().unwrap();
+        let later = before.modified().unwrap() + std::time::Duration::from_secs(1);
+        File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
+        assert_eq!(read(&mut file, &before, Algorithms::SHA256).unwrap_err().code(), "file-changed");
+        std::fs::write(&path, [7; 6]).unwrap();
+        File::options().write(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
+        let mut file = File::open(&path).unwrap();
+        assert_eq!(read(&mut file, &before, Algorithms::SHA256).unwrap_err().code(), "file-changed");
+    }
+}
