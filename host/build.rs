@@ -24,6 +24,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let mut config = config::config();
     config.cranelift_opt_level(OptLevel::Speed);
+    // The only thing that processors may disagree about.
+    config.cranelift_nan_canonicalization(true);
     // Naming the target keeps the features of the builder's own processor out of the code.
     config.target(&env::var("TARGET")?)?;
     let compiled = Engine::new(&config)?.precompile_module(&module).map_err(|error| format!("{error:#}"))?;

@@ -17,12 +17,12 @@ const STACK_BYTES: usize = 256 << 10;
 /// What the guest is compiled and run with.
 pub(crate) fn config() -> Config {
     let mut config = Config::new();
-    // Only what the Rust compiler emits for the guest, which computes with integers alone. Everything else is code in the
-    // engine that nobody needs.
+    // Only what the Rust compiler emits for the guest. Everything else is code in the engine that nobody needs.
     config.wasm_features(WasmFeatures::all(), false);
     config.wasm_features(
         WasmFeatures::BULK_MEMORY
             | WasmFeatures::CALL_INDIRECT_OVERLONG
+            | WasmFeatures::FLOATS
             | WasmFeatures::MUTABLE_GLOBAL
             | WasmFeatures::SIGN_EXTENSION,
         true,

@@ -1,0 +1,164 @@
+//! The wall around the chamber: what the guest can reach, what is linked outside, and what ends it.
+
+use std::{fs, path::Path, process::Command};
+
+use flux_airlock::{Airlock, Error, GUEST_SHA256, Limits};
+use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
+
+const GUEST: &[u8] = include_bytes!("../guest/flux_airlock_guest.wasm");
+
+#[test]
+fn the_guest_imports_nothing_but_read() {
+    let imports: Vec<_> = payloads()
+        .filter_map(|payload| match payload {
+            Payload::ImportSection(section) => Some(section.into_imports()),
+            _ => None,
+        })
+        .flatten()
+        .map(Result::unwrap)
+        .collect();
+    let [import] = imports.as_slice() else { panic!("{imports:?}") };
+    assert_eq!((import.module, import.name), ("airlock", "read"));
+    assert!(matches!(import.ty, TypeRef::Func(_)));
+}
+
+#[test]
+fn the_guest_exports_its_memory_and_decode() {
+    let exports: Vec<_> = payloads()
+        .filter_map(|payload| match payload {
+            Payload::ExportSection(section) => Some(section.into_iter()),
+            _ => None,
+        })
+        .flatten()
+        .map(|export| export.map(|export| (export.name, export.kind)).unwrap())
+        .collect();
+    assert_eq!(exports, [("memory", ExternalKind::Memory), ("decode", ExternalKind::Func)]);
+}
+
+#[test]
+fn nothing_runs_before_decode_is_called() {
+    assert!(!payloads().any(|payload| matches!(payload, Payload::StartSection { .. })));
+}
+
+#[test]
+fn the_guest_is_small() {
+    assert!(GUEST.len() <= 200 << 10, "{} bytes", GUEST.len());
+}
+
+#[test]
+fn the_guest_says_what_made_it() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("guest");
+    let digest = fs::read_to_string(folder.join("flux_airlock_guest.wasm.sha256")).unwrap();
+    assert_eq!(digest, format!("{GUEST_SHA256}  flux_airlock_guest.wasm\n"));
+    assert!(fs::read_to_string(folder.join("compiler.txt")).unwrap().starts_with("rustc "));
+}
+
+#[test]
+fn the_decoder_is_not_linked_outside_of_the_guest() {
+    for package in public_packages() {
+        let tree = tree(&package, "normal,build");
+        assert!(!tree.iter().any(|name| name == "flux-airlock-decode"), "{package}");
+    }
+}
+
+#[test]
+fn no_compiler_is_linked_into_the_library() {
+    for package in public_packages() {
+        let tree = tree(&package, "normal");
+        for compiler in ["cranelift-codegen", "regalloc2", "wasmtime-internal-cranelift", "wasmtime-internal-winch"] {
+            assert!(!tree.iter().any(|name| name == compiler), "{package}: {compiler}");
+        }
+        if tree.iter().any(|name| name == "flux-airlock") {
+            assert!(self::tree(&package, "normal,build").iter().any(|name| name == "cranelift-codegen"), "{package}");
+        }
+    }
+}
+
+#[test]
+fn the_guest_opens_a_document_and_refuses_another() {
+    let airlock = Airlock::new().unwrap();
+    // Dict(:a => 1), as BSON.jl writes it.
+    let opened = airlock.raw_answer(*b"\x10\0\0\0\x12a\0\x01\0\0\0\0\0\0\0\0").unwrap();
+    assert_eq!(opened[..2], [1, 0]);
+    let refused = airlock.raw_answer(*b"\x10\0\0\0\x12a\0\x01\0\0\0\0\0\0\0").unwrap();
+    assert_eq!(refused[..2], [1, 1]);
+    assert_eq!(airlock.instances_started(), 2);
+}
+
+#[test]
+fn a_pool_gives_the_same_answers() {
+    let file = wide(1000);
+    let expected = Airlock::new().unwrap().raw_answer(file.clone()).unwrap();
+    let limits = Limits::builder().memory_bytes(64 << 20).build().unwrap();
+    let airlock = Airlock::builder().limits(limits).pooling(2).build().unwrap();
+    for _ in 0..5 {
+        assert_eq!(airlock.raw_answer(file.clone()).unwrap(), expected);
+    }
+}
+
+#[test]
+fn a_pool_that_cannot_grant_the_limits_does_not_start() {
+    let error = Airlock::builder().pooling(2).build().unwrap_err();
+    assert_eq!(error.code(), "engine-pool");
+}
+
+#[test]
+fn an_airlock_is_shared_between_threads() {
+    let airlock = Airlock::new().unwrap();
+    let expected = airlock.raw_answer(wide(100)).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(airlock.raw_answer(wide(100)).unwrap(), expected));
+        }
+    });
+    assert_eq!(airlock.instances_started(), 5);
+}
+
+#[test]
+fn memory_is_denied_beyond_the_grant() {
+    let file = wide(200_000);
+    let granted = |bytes| {
+        let limits = Limits::builder().memory_bytes(bytes).build().unwrap();
+        Airlock::builder().limits(limits).build().unwrap().raw_answer(file.clone())
+    };
+    assert_eq!(granted(256 << 20).unwrap()[..2], [1, 0]);
+    let Err(Error::Limit(error)) = granted(1 << 20) else { panic!("denied") };
+    assert_eq!((error.limit.name(), error.granted), ("memory-bytes", 1 << 20));
+}
+
+/// A document of so many integers.
+fn wide(elements: u32) -> Vec<u8> {
+    let mut file = vec![0; 4];
+    for i in 0..elements {
+        file.push(0x10);
+        file.extend_from_slice(format!("k{i}\0").as_bytes());
+        file.extend_from_slice(&i.to_le_bytes());
+    }
+    file.push(0);
+    let len = u32::try_from(file.len()).unwrap();
+    file[..4].copy_from_slice(&len.to_le_bytes());
+    file
+}
+
+fn payloads() -> impl Iterator<Item = Payload<'static>> {
+    Parser::new(0).parse_all(GUEST).map(Result::unwrap)
+}
+
+/// The packages that end up in somebody's program.
+fn public_packages() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let crates = ["export", "cli"].map(|name| root.join("crates").join(name));
+    let manifests = [root.join("host")].into_iter().chain(crates).map(|folder| folder.join("Cargo.toml"));
+    manifests.filter(|manifest| manifest.exists()).map(|manifest| manifest.to_str().unwrap().to_owned()).collect()
+}
+
+/// The names of all packages that this one depends on over such edges.
+fn tree(manifest: &str, edges: &str) -> Vec<String> {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--locked", "--prefix", "none", "--edges", edges, "--manifest-path", manifest])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    let tree = String::from_utf8(output.stdout).unwrap();
+    tree.lines().filter_map(|line| line.split_whitespace().next()).map(str::to_owned).collect()
+}
