@@ -26,6 +26,7 @@ extern crate alloc;
 
 mod catalogue;
 mod check;
+mod closure;
 mod names;
 mod raise;
 mod scan;

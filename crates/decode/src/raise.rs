@@ -4,7 +4,7 @@
 //! is one node however often it is met again. Types and code are described and not entered. Every array that a value
 //! reaches is in the answer, whatever it is part of.
 
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use flux_airlock_wire::{
     Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode, Span,
@@ -14,7 +14,9 @@ use flux_airlock_wire::{
 use crate::{
     Stop,
     catalogue::{self, Becomes, Is, Layout, Slot, Test},
-    check, ix, len32,
+    check,
+    closure::{self, Extent, Recognition},
+    ix, len32,
     names::{self, NameId},
     tape::{Form, RecordId, Tag, Tape},
     types,
@@ -35,6 +37,7 @@ pub(crate) fn raise(tape: &Tape, limits: &Limits) -> Result<Sections, Stop> {
         sizes: Vec::new(),
         parts: Vec::new(),
         flux: None,
+        own_functions: None,
         at: 0,
     };
     raise.run()?;
@@ -157,6 +160,8 @@ struct Raise<'t> {
     parts: Vec<NodeId>,
     /// The versions of Flux that have every layout met so far.
     flux: Option<(FluxVersion, FluxVersion)>,
+    /// What the author defined in `Main`, once it was asked for.
+    own_functions: Option<BTreeSet<&'t str>>,
     /// The record that is being looked at.
     at: RecordId,
 }
@@ -367,6 +372,10 @@ impl Raise<'_> {
         let ty = self.tape.resolve(ty);
         let list = match self.tape.get(ty).tag() {
             Tag::DataType => self.tape.field(ty, names::NAME),
+            Tag::Closure => {
+                let name = closure::name(self.tape, ty);
+                return name.map(|name| self.name(name)).into_iter().collect();
+            }
             _ => None,
         };
         self.path_texts(list)
@@ -515,13 +524,8 @@ impl Raise<'_> {
         if types::param_count(self.tape, ty) == 0
             && let Some(function) = find_function(module, name)
         {
-            let sort = if function == Function::Identity { Sort::Identity } else { Sort::Callable };
-            self.leaf(&Node::Function(function), Class::of(sort))?;
-            if function == Function::HardSigma
-                && let Some(&node) = self.values.last()
-            {
-                self.note(node, NoteCode::HardSigma)?;
-            }
+            let node = self.function_node(function)?;
+            self.values.push(node);
             return Ok(());
         }
         self.inert(Why::UnknownFunction, self.tape.field(ty, names::NAME))
@@ -613,8 +617,131 @@ impl Raise<'_> {
     }
 
     fn opaque(&mut self, why: Why, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
+        if why == Why::Closure
+            && self.tape.get(ty).tag() == Tag::Closure
+            && let Some(known) = self.closure(ty, len32(parts.len()))
+        {
+            let node = self.recognised(&known.form, parts)?;
+            self.note(node, known.note)?;
+            return Ok(node);
+        }
         let ty = self.type_texts(ty)?;
         self.named(&ty, parts, Class::of(sort_of(why)), |ty, children| Node::Opaque { why, ty, children })
+    }
+
+    fn closure(&mut self, ty: RecordId, captured: u32) -> Option<closure::Recognised> {
+        let tape = self.tape;
+        let own = self.own_functions.get_or_insert_with(|| closure::own_functions(tape));
+        closure::recognise(tape, ty, captured, own)
+    }
+
+    /// A closure as the function that it is.
+    fn recognised(&mut self, form: &Recognition, captured: &[NodeId]) -> Result<NodeId, Stop> {
+        match form {
+            Recognition::Flatten => self.function_node(Function::Flatten),
+            Recognition::Function(function) => self.function_node(*function),
+            Recognition::Cat(dims) => self.callable(Kind::Cat, &[*dims], captured),
+            Recognition::Dropdims(dims) => self.callable(Kind::Dropdims, &[*dims], captured),
+            Recognition::Softmax(Function::Logsoftmax, dims) => self.callable(Kind::Logsoftmax, &[*dims], captured),
+            Recognition::Softmax(_, dims) => self.callable(Kind::Softmax, &[*dims], captured),
+            Recognition::Permutedims(perm) => {
+                let perm = self.constants(perm, captured)?;
+                let perm = self.tuple(&perm)?;
+                self.callable_of(Kind::Permutedims, &[perm])
+            }
+            Recognition::Pool(function, k) => {
+                let kind = if *function == Function::Maxpool { Kind::MaxPool } else { Kind::MeanPool };
+                let k = self.constants(k, captured)?;
+                let zero = self.integer(0)?;
+                let pad = self.tuple(&vec![zero; k.len().saturating_mul(2)])?;
+                let k = self.tuple(&k)?;
+                let class = Class { kind: Some(kind), ..Class::of(Sort::Layer) };
+                self.node_of(&[k, pad, k], class, |fields| Node::Struct { kind, fields })
+            }
+            Recognition::Reshape(extents) => {
+                let mut dims = Vec::with_capacity(extents.len());
+                for extent in extents {
+                    dims.push(match *extent {
+                        Extent::Colon => self.callable_of(Kind::Colon, &[])?,
+                        Extent::Constant(constant) => self.constant(constant, captured)?,
+                    });
+                }
+                let dims = self.tuple(&dims)?;
+                self.callable_of(Kind::Reshape, &[dims])
+            }
+            Recognition::Broadcast(function) => {
+                let function = self.function_node(*function)?;
+                self.callable_of(Kind::BroadcastFunction, &[function])
+            }
+            Recognition::BroadcastFirst(function, x) => self.fixed(Kind::Fix1, *function, *x, captured),
+            Recognition::BroadcastSecond(function, x) => self.fixed(Kind::Fix2, *function, *x, captured),
+            Recognition::Compose(outer, inner) => self.callable(Kind::ComposedFunction, &[*outer, *inner], captured),
+            Recognition::Composed(parts) => {
+                let mut composed = None;
+                for part in parts {
+                    // One level: no part of a composition is itself composed.
+                    let outer = match part {
+                        Recognition::Composed(_) => self.null()?,
+                        part => self.recognised(part, captured)?,
+                    };
+                    composed = Some(match composed {
+                        None => outer,
+                        Some(inner) => self.callable_of(Kind::ComposedFunction, &[outer, inner])?,
+                    });
+                }
+                composed.map_or_else(|| self.null(), Ok)
+            }
+        }
+    }
+
+    fn fixed(
+        &mut self,
+        kind: Kind,
+        function: Function,
+        x: closure::Constant,
+        captured: &[NodeId],
+    ) -> Result<NodeId, Stop> {
+        let function = self.function_node(function)?;
+        let x = self.constant(x, captured)?;
+        let fixed = self.callable_of(kind, &[function, x])?;
+        self.callable_of(Kind::BroadcastFunction, &[fixed])
+    }
+
+    fn function_node(&mut self, function: Function) -> Result<NodeId, Stop> {
+        let sort = if function == Function::Identity { Sort::Identity } else { Sort::Callable };
+        let node = self.node(&Node::Function(function), Class::of(sort))?;
+        if function == Function::HardSigma {
+            self.note(node, NoteCode::HardSigma)?;
+        }
+        Ok(node)
+    }
+
+    fn callable(&mut self, kind: Kind, of: &[closure::Constant], captured: &[NodeId]) -> Result<NodeId, Stop> {
+        let fields = self.constants(of, captured)?;
+        self.callable_of(kind, &fields)
+    }
+
+    fn callable_of(&mut self, kind: Kind, fields: &[NodeId]) -> Result<NodeId, Stop> {
+        let class = Class { kind: Some(kind), ..Class::of(Sort::Callable) };
+        self.node_of(fields, class, |fields| Node::Struct { kind, fields })
+    }
+
+    fn constants(&mut self, of: &[closure::Constant], captured: &[NodeId]) -> Result<Vec<NodeId>, Stop> {
+        of.iter().map(|&constant| self.constant(constant, captured)).collect()
+    }
+
+    /// A constant of a closure: a number in its code, or what it captured.
+    fn constant(&mut self, constant: closure::Constant, captured: &[NodeId]) -> Result<NodeId, Stop> {
+        let id = match constant {
+            closure::Constant::Captured(at) => match captured.get(ix(at)) {
+                Some(&node) => return Ok(node),
+                None => return self.null(),
+            },
+            closure::Constant::Literal(id) => id,
+        };
+        // Constants stand among the parts of a statement, which are an array. They are numbers: they have no parts.
+        self.value(id, true, None)?;
+        self.values.pop().map_or_else(|| self.null(), Ok)
     }
 
     /// An array whose numbers were in a device's memory: what they were, and how many, is all that was saved.

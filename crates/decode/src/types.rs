@@ -61,6 +61,11 @@ pub(crate) fn path(tape: &Tape, ty: RecordId) -> Option<Path> {
     joined(tape, tape.field(ty, names::NAME)?)
 }
 
+/// The path of a module, from a `ref`.
+pub(crate) fn ref_path(tape: &Tape, list: RecordId) -> Option<Path> {
+    joined(tape, list)
+}
+
 fn joined(tape: &Tape, list: RecordId) -> Option<Path> {
     let mut path = Path { bytes: [0; LONGEST], len: 0, last: 0 };
     for part in parts(tape, list) {

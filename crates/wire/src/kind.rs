@@ -97,9 +97,15 @@ kinds! {
     }
     Callable {
         BroadcastFunction "Base.Broadcast.BroadcastFunction" ["f"],
+        Cat "FluxAirlock.Cat" ["dims"],
         ComposedFunction "Base.ComposedFunction" ["outer", "inner"],
+        Dropdims "FluxAirlock.Dropdims" ["dims"],
         Fix1 "Base.Fix1" ["f", "x"],
         Fix2 "Base.Fix2" ["f", "x"],
+        Logsoftmax "FluxAirlock.Logsoftmax" ["dims"],
+        Permutedims "FluxAirlock.Permutedims" ["perm"],
+        Reshape "FluxAirlock.Reshape" ["dims"],
+        Softmax "FluxAirlock.Softmax" ["dims"],
         Restructure "Optimisers.Restructure" ["model", "offsets", "length"],
     }
     Data {

@@ -297,6 +297,11 @@ words! {
     NoteCode {
         /// The layer was saved in training mode; it is opened so that the mode of use decides.
         ActiveDropped "active-dropped",
+        /// What an anonymous function does was concluded from its lowered statements, with names taken for what Base, `NNlib`
+        /// and Flux export: a Julia before 1.10 does not save what they mean.
+        ClosureByName "closure-by-name",
+        /// What an anonymous function does was concluded from its lowered statements, and from what their names are bound to.
+        ClosureRecognised "closure-recognised",
         /// `Wh` has two blocks of rows; layers of today have a third, which is computed and never used.
         GruV3Block "gru-v3-block",
         /// `hardσ` had another formula before `NNlib` 0.7.10, and the file does not tell which was meant.
