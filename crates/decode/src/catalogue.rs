@@ -136,6 +136,12 @@ pub(crate) fn layouts(path: &str) -> &'static [Layout] {
     rest.get(..rest.partition_point(|row| row.path == path)).unwrap_or(&[])
 }
 
+/// All layouts.
+#[cfg(feature = "museum")]
+pub(crate) fn all() -> &'static [Layout] {
+    LAYOUTS
+}
+
 /// Is this an array that lives in the memory of a device?
 pub(crate) fn is_device_array(path: &str) -> bool {
     matches!(

@@ -27,6 +27,8 @@ extern crate alloc;
 mod catalogue;
 mod check;
 mod closure;
+#[cfg(feature = "museum")]
+pub mod museum;
 mod names;
 mod raise;
 mod scan;

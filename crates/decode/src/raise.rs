@@ -24,25 +24,17 @@ use crate::{
 
 /// Raises all that the saved variables reach.
 pub(crate) fn raise(tape: &Tape, limits: &Limits) -> Result<Sections, Stop> {
-    let mut raise = Raise {
-        tape,
-        limits,
-        out: Sections::new(ix(limits.answer_bytes)),
-        frames: Vec::new(),
-        values: Vec::new(),
-        classes: Vec::new(),
-        entries: vec![UNVISITED; tape.entries.len()],
-        texts: Vec::new(),
-        scratch: Vec::new(),
-        sizes: Vec::new(),
-        parts: Vec::new(),
-        flux: None,
-        own_functions: None,
-        at: 0,
-    };
+    let mut raise = Raise::new(tape, limits);
     raise.run()?;
     raise.date()?;
     Ok(raise.out)
+}
+
+/// The rows of the catalogue that the saved variables need.
+#[cfg(feature = "museum")]
+pub(crate) fn rows(tape: &Tape, limits: &Limits) -> BTreeSet<usize> {
+    let mut raise = Raise::new(tape, limits);
+    if raise.run().is_ok() { raise.rows } else { BTreeSet::new() }
 }
 
 /// A node's id.
@@ -164,9 +156,33 @@ struct Raise<'t> {
     own_functions: Option<BTreeSet<&'t str>>,
     /// The record that is being looked at.
     at: RecordId,
+    /// The rows of the catalogue that were needed.
+    #[cfg(feature = "museum")]
+    rows: BTreeSet<usize>,
 }
 
-impl Raise<'_> {
+impl<'t> Raise<'t> {
+    fn new(tape: &'t Tape, limits: &'t Limits) -> Self {
+        Self {
+            tape,
+            limits,
+            out: Sections::new(ix(limits.answer_bytes)),
+            frames: Vec::new(),
+            values: Vec::new(),
+            classes: Vec::new(),
+            entries: vec![UNVISITED; tape.entries.len()],
+            texts: Vec::new(),
+            scratch: Vec::new(),
+            sizes: Vec::new(),
+            parts: Vec::new(),
+            flux: None,
+            own_functions: None,
+            at: 0,
+            #[cfg(feature = "museum")]
+            rows: BTreeSet::new(),
+        }
+    }
+
     fn run(&mut self) -> Result<(), Stop> {
         let root = self.tape.get(0);
         if root.tag() == Tag::Plain {
@@ -918,6 +934,8 @@ impl Raise<'_> {
 
     /// What the table says of a node, and of the fields that have no place in it.
     fn remark(&mut self, layout: &Layout, node: NodeId, parts: &[NodeId]) -> Result<(), Stop> {
+        #[cfg(feature = "museum")]
+        self.rows.extend(catalogue::all().iter().position(|row| core::ptr::eq(row, layout)));
         if let Some((since, until)) = layout.flux {
             let (first, last) = self.flux.unwrap_or((since, until));
             self.flux = Some((first.max(since), last.min(until)));
