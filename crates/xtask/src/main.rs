@@ -2,6 +2,7 @@
 //!
 //! Each command writes only what its own description names, and ends with 0 exactly if it did its work.
 
+mod fixtures;
 mod guest;
 mod wasm;
 
@@ -16,6 +17,8 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = args.collect();
     let rest: Vec<&str> = rest.iter().filter_map(|arg| arg.to_str()).collect();
     let result = match (command.to_str(), rest.as_slice()) {
+        (Some("fixtures"), []) => fixtures::write(),
+        (Some("fixtures"), ["--check"]) => fixtures::check(),
         (Some("guest"), []) => guest::write(),
         (Some("guest"), ["--check"]) => guest::check(),
         _ => {
@@ -49,5 +52,7 @@ fn root() -> Result<PathBuf, String> {
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
-  guest           build the guest, and write host/guest/*
-  guest --check   build it, and compare with host/guest/*";
+  fixtures           write tests/corpus/reject and tests/corpus/accept/made
+  fixtures --check   compare them with what is there
+  guest              build the guest, and write host/guest/*
+  guest --check      build it, and compare with host/guest/*";
