@@ -48,13 +48,13 @@ pub(crate) fn check() -> Done {
         _ => {}
     }
     let module = compiler.build(&root, &target)?;
+    let built = target.join(MODULE);
+    put(&built, &module)?;
     let folder = root.join(FOLDER);
     let committed = fetch(&folder.join(MODULE))?;
     if fetch(&folder.join(format!("{MODULE}.sha256")))? != digest_line(&committed).as_bytes() {
         return Err(format!("{FOLDER}/{MODULE}.sha256 is not the digest of the module beside it"));
     }
-    let built = target.join(MODULE);
-    put(&built, &module)?;
     if module == committed {
         println!("same bytes: sha256 {}", hex(&module));
         return Ok(());
