@@ -28,6 +28,7 @@ impl Source for File {
 /// Decodes the file of `len` bytes under the limits given, and says where the answer lies: its address in the upper half,
 /// its length in the lower. The answer stays where it is for as long as the instance lives.
 // SAFETY: nothing else in the module is called `decode`.
+#[expect(clippy::similar_names, reason = "these are the names of the limits")]
 #[unsafe(export_name = "decode")]
 extern "C" fn export_decode(
     len: u32,
