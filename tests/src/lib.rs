@@ -108,7 +108,7 @@ pub fn well_formed(file: &[u8], answer: &[u8], limits: &Limits) -> Result<Verdic
             check_refusal(file, &refusal, limits)?;
             Ok(Verdict::Refused(refusal))
         }
-        Answer::Opened(counts, mut entries) => {
+        Answer::Opened(counts, _, mut entries) => {
             if answer.len() > to_usize(limits.answer_bytes) {
                 return Err(format!("{} bytes of answer", answer.len()));
             }
@@ -171,7 +171,13 @@ fn fact(node: &Node<'_>) -> Fact {
         Node::Symbol(text) => fact.names.push(text),
         Node::Tensor(tensor) => fact.tensor = Some(tensor),
         Node::Text(text) => fact.text = Some(text),
-        Node::Bool(_) | Node::Function(_) | Node::Int(_) | Node::List(_) | Node::Null | Node::Tuple(_) => {}
+        Node::Bool(_)
+        | Node::Float(_)
+        | Node::Function(_)
+        | Node::Int(_)
+        | Node::List(_)
+        | Node::Null
+        | Node::Tuple(_) => {}
     }
     fact
 }

@@ -7,3 +7,4 @@ mod limits;
 mod mutations;
 mod oracle;
 mod support;
+mod twins;
