@@ -85,11 +85,13 @@ impl Sandbox {
         let cell = Cell { file, memory: None, growth: Growth::new(limits.memory_bytes()) };
         let mut store = Store::try_new(&self.engine, cell).map_err(not_started)?;
         store.limiter(|cell| &mut cell.growth);
-        store.set_fuel(fuel_limit).map_err(not_started)?;
+        // The engine stops at zero, so that all that was granted can be used.
+        let fuel = fuel_limit.saturating_add(1);
+        store.set_fuel(fuel).map_err(not_started)?;
         let answer = self.answer(&mut store, limits, fuel_limit);
         let figures = SandboxFigures {
             guest_sha256: GUEST_SHA256,
-            fuel_used: fuel_limit.saturating_sub(store.get_fuel().unwrap_or(0)),
+            fuel_used: fuel.saturating_sub(store.get_fuel().unwrap_or(0)).min(fuel_limit),
             fuel_limit,
             memory_bytes: store.data().growth.bytes,
             wall_us: start.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
@@ -115,6 +117,8 @@ impl Sandbox {
         let arguments =
             (len, of.answer_bytes, of.depth, of.elements, of.name_bytes, of.names_bytes, of.nodes, of.tensors);
         match decode.call(&mut *store, arguments) {
+            // The engine looks at the fuel now and then, and not at the very end.
+            Ok(_) if store.get_fuel().is_ok_and(|left| left == 0) => Err(Error::limit_of(Limit::Fuel, fuel)),
             Ok(place) => copy_answer(memory.data(&*store), place, limits.answer_bytes()),
             Err(error) => Err(store.data().cause(&error, limits, fuel)),
         }
@@ -159,7 +163,7 @@ impl Cell {
 /// Fuel is charged before a byte is copied.
 fn read(mut caller: Caller<'_, Cell>, offset: u64, ptr: u32, len: u32) -> wasmtime::Result<()> {
     let fuel = caller.get_fuel()?;
-    let Some(left) = fuel.checked_sub(read_cost(len)) else {
+    let Some(left) = fuel.checked_sub(read_cost(len)).filter(|&left| left > 0) else {
         caller.set_fuel(0)?;
         return Err(Trap::OutOfFuel.into());
     };

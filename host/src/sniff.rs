@@ -52,30 +52,45 @@ impl fmt::Display for Format {
     }
 }
 
-/// The format of a file about which the guest says `found`.
+/// The format of a refused file, about which the guest says `found`.
+///
+/// The guest takes anything that begins like an element for BSON. Where the length is not the file's either, a signature
+/// of another format says more.
 pub(crate) fn format(found: wire::Format, file: &[u8]) -> Format {
+    let signed = if is_as_long_as_it_says(file) { None } else { signature(file) };
     match found {
-        wire::Format::Bson => Format::Bson,
-        wire::Format::BsonJl => Format::BsonJl,
+        wire::Format::Bson => signed.unwrap_or(Format::Bson),
+        wire::Format::BsonJl => signed.unwrap_or(Format::BsonJl),
         wire::Format::Unknown => sniff(file),
     }
+}
+
+fn is_as_long_as_it_says(file: &[u8]) -> bool {
+    let length = file.first_chunk().copied().map(u32::from_le_bytes);
+    length.is_some_and(|length| usize::try_from(length).is_ok_and(|length| length == file.len()))
 }
 
 fn sniff(file: &[u8]) -> Format {
     if file.is_empty() {
         return Format::Empty;
     }
-    if file.starts_with(JLD2) || HDF5_OFFSETS.iter().any(|&at| file.get(at..).is_some_and(|f| f.starts_with(HDF5))) {
-        return Format::Jld2;
-    }
-    if file.starts_with(SERIALIZATION) {
-        return Format::JuliaSerialization;
+    if let Some(format) = signature(file) {
+        return format;
     }
     match text(file.get(..BEGINNING).unwrap_or(file)) {
         None => Format::Unknown,
         Some(text) if text.trim_start_matches('\u{feff}').trim_start().starts_with(['{', '[']) => Format::Json,
         Some(_) => Format::Text,
     }
+}
+
+/// A format that says what it is.
+fn signature(file: &[u8]) -> Option<Format> {
+    let is_hdf5 = HDF5_OFFSETS.iter().any(|&at| file.get(at..).is_some_and(|rest| rest.starts_with(HDF5)));
+    if is_hdf5 || file.starts_with(JLD2) {
+        return Some(Format::Jld2);
+    }
+    file.starts_with(SERIALIZATION).then_some(Format::JuliaSerialization)
 }
 
 /// These bytes as text, if they are nothing else. The last character may be cut off.
@@ -117,6 +132,17 @@ mod tests {
         ] {
             assert_eq!(sniff(file), format, "{file:?}");
         }
+    }
+
+    #[test]
+    fn a_signature_says_more_than_what_only_looks_like_an_element() {
+        let serialized = b"7JL\x0d\x04\0\0\04\x10\x01\x04Pair\x1fN\x9eD";
+        assert_eq!(format(wire::Format::BsonJl, serialized), Format::JuliaSerialization);
+        // A document of 0x4c4a37 bytes begins with the same letters.
+        let mut document = b"7JL\0\x10a\0".to_vec();
+        document.resize(0x4c_4a37, 0);
+        assert_eq!(format(wire::Format::BsonJl, &document), Format::BsonJl);
+        assert_eq!(format(wire::Format::Bson, b"\x10\0\0\0\x13"), Format::Bson);
     }
 
     #[test]
