@@ -136,7 +136,7 @@ mod tests {
 
     #[test]
     fn a_signature_says_more_than_what_only_looks_like_an_element() {
-        let serialized = b"7JL\x0d\x04\0\0\04\x10\x01\x04Pair\x1fN\x9eD";
+        let serialized = b"7JL\x0d\x04\0\0\x004\x10\x01\x04Pair\x1fN\x9eD";
         assert_eq!(format(wire::Format::BsonJl, serialized), Format::JuliaSerialization);
         // A document of 0x4c4a37 bytes begins with the same letters.
         let mut document = b"7JL\0\x10a\0".to_vec();
