@@ -1,9 +1,11 @@
 //! The promises of flux-airlock, over every file there is.
 
+mod closures;
 mod corpus;
 mod fixtures;
 mod genuine;
 mod limits;
+mod museum;
 mod mutations;
 mod oracle;
 mod support;
