@@ -4,6 +4,7 @@
 
 mod fixtures;
 mod guest;
+mod museum;
 mod wasm;
 
 use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
@@ -21,6 +22,8 @@ fn main() -> ExitCode {
         (Some("fixtures"), ["--check"]) => fixtures::check(),
         (Some("guest"), []) => guest::write(),
         (Some("guest"), ["--check"]) => guest::check(),
+        (Some("museum"), []) => museum::write(),
+        (Some("museum"), ["--check"]) => museum::check(),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
@@ -55,4 +58,6 @@ usage: cargo xtask COMMAND
   fixtures           write tests/corpus/reject and tests/corpus/accept/made
   fixtures --check   compare them with what is there
   guest              build the guest, and write host/guest/*
-  guest --check      build it, and compare with host/guest/*";
+  guest --check      build it, and compare with host/guest/*
+  museum             write docs/layouts.md
+  museum --check     compare it with what is there";
