@@ -1,0 +1,1263 @@
+//! The inner door: what the guest answered is believed only after it was checked.
+//!
+//! An answer holds positions and closed enumerations, and comes from a chamber in which anything may have happened.
+//! [`check`] goes through it once, front to back, and holds it to its contract: every count is covered by bytes that are
+//! there before anything is allocated for it, every id lies below its table's count, every node comes after all that it
+//! refers to, every span lies in the file, every array has exactly the bytes of its size, no two arrays overlap, every
+//! array is reached, names are UTF-8, and nothing is nested deeper than was granted. Whatever the answer says, the work is
+//! proportional to its length and to the names it points at, and so is the memory: a few bytes for each entry, none of
+//! them a node. Nodes stay where they are and are read in place.
+//!
+//! An answer that fails is a fault of ours ([`Fault`]), never the file's.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::arithmetic_side_effects,
+        clippy::as_conversions,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::unwrap_used
+    )
+)]
+
+use std::collections::BTreeSet;
+use std::sync::OnceLock;
+
+use flux_airlock_wire::answer::{self, Entries};
+use flux_airlock_wire::{
+    Answer, AnswerError, Aside, Counts, Element, Ids, MAX_NDIMS, Node, Note, Refusal, Segment, Span, Tensor, Variable,
+    Why, WrittenBy, checked_len,
+};
+
+use crate::path::{PathTexts, Paths};
+
+/// What the checker may spend, and what it holds the guest to.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Grant {
+    /// Levels of nesting of values.
+    pub(crate) depth: u32,
+    /// Bytes of one name.
+    pub(crate) name_bytes: u32,
+    /// Bytes of all names.
+    pub(crate) names_bytes: u32,
+    /// Nodes.
+    pub(crate) nodes: u32,
+    /// Bytes of all paths that a report could hold.
+    pub(crate) path_bytes: u64,
+    /// Arrays.
+    pub(crate) tensors: u32,
+}
+
+/// How an answer breaks its contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
+pub(crate) enum Fault {
+    /// A size that is not the number of items.
+    #[error("node {node} is an array of another size than it has items")]
+    ArraySize {
+        /// The node.
+        node: u32,
+    },
+    /// An aside without a place of its own.
+    #[error("aside {aside} has no place of its own")]
+    Aside {
+        /// The aside.
+        aside: u32,
+    },
+    /// More entries than bytes, or than were granted.
+    #[error("the answer announces more entries than it has bytes, or than were granted")]
+    Count,
+    /// Nodes nested deeper than was granted.
+    #[error("node {node} is nested deeper than was granted")]
+    Depth {
+        /// The node.
+        node: u32,
+    },
+    /// A struct with other fields than its kind has.
+    #[error("node {node} has another number of fields than its kind")]
+    Fields {
+        /// The node.
+        node: u32,
+    },
+    /// An id beyond its table.
+    #[error("an id of {table} {entry} lies beyond its table")]
+    Id {
+        /// The table that the id stands in.
+        table: &'static str,
+        /// The entry that it stands in.
+        entry: u32,
+    },
+    /// Bytes that are no entry.
+    #[error("an entry is malformed")]
+    Malformed,
+    /// A name that is no UTF-8, or longer than was granted.
+    #[error("text {text} is no name")]
+    Name {
+        /// The text.
+        text: u32,
+    },
+    /// Unequally many names and values, or the same name twice.
+    #[error("the names of node {node} are not one for each value")]
+    Names {
+        /// The node.
+        node: u32,
+    },
+    /// A node that refers to itself or to a later one.
+    #[error("node {node} comes before what it refers to")]
+    Order {
+        /// The node.
+        node: u32,
+    },
+    /// Two arrays over the same bytes.
+    #[error("tensors {first} and {second} overlap")]
+    Overlap {
+        /// The one that begins first.
+        first: u32,
+        /// The other.
+        second: u32,
+    },
+    /// A refusal of a place that is not in the file.
+    #[error("the refusal is of a place outside the file")]
+    Refusal,
+    /// Bytes outside the file.
+    #[error("the span of {table} {entry} lies outside the file")]
+    Span {
+        /// The table.
+        table: &'static str,
+        /// The entry.
+        entry: u32,
+    },
+    /// An array whose bytes are not its size times its width.
+    #[error("the size of tensor {tensor} does not account for its bytes")]
+    TensorSize {
+        /// The tensor.
+        tensor: u32,
+    },
+    /// Bytes after the last entry.
+    #[error("bytes follow the last entry")]
+    Trailing,
+    /// An array that no variable and no aside reaches.
+    #[error("tensor {tensor} is reached by no value")]
+    Unreached {
+        /// The tensor.
+        tensor: u32,
+    },
+    /// A variable with the name of another, or without a name among others.
+    #[error("variable {variable} cannot be told from another")]
+    Variable {
+        /// The variable.
+        variable: u32,
+    },
+    /// An answer in another version.
+    #[error("the answer is of version {found}")]
+    Version {
+        /// Its version.
+        found: u8,
+    },
+}
+
+impl Fault {
+    /// Its stable name.
+    #[must_use]
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::ArraySize { .. } => "answer-array-size",
+            Self::Aside { .. } => "answer-aside",
+            Self::Count => "answer-count",
+            Self::Depth { .. } => "answer-depth",
+            Self::Fields { .. } => "answer-fields",
+            Self::Id { .. } => "answer-id",
+            Self::Malformed => "answer-malformed",
+            Self::Name { .. } => "answer-name",
+            Self::Names { .. } => "answer-names",
+            Self::Order { .. } => "answer-order",
+            Self::Overlap { .. } => "answer-overlap",
+            Self::Refusal => "answer-refusal",
+            Self::Span { .. } => "answer-span",
+            Self::TensorSize { .. } => "answer-tensor-size",
+            Self::Trailing => "answer-trailing",
+            Self::Unreached { .. } => "answer-unreached",
+            Self::Variable { .. } => "answer-variable",
+            Self::Version { .. } => "answer-version",
+        }
+    }
+}
+
+impl From<AnswerError> for Fault {
+    fn from(error: AnswerError) -> Self {
+        match error {
+            AnswerError::Trailing => Self::Trailing,
+            AnswerError::Version(found) => Self::Version { found },
+            _ => Self::Malformed,
+        }
+    }
+}
+
+/// Why an answer is not let through.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(crate) enum Flaw {
+    /// The guest broke the contract.
+    Fault(Fault),
+    /// The file's paths and names are longer than was granted: the limit `path-bytes`.
+    PathBytes {
+        /// What was granted.
+        granted: u64,
+    },
+}
+
+impl From<Fault> for Flaw {
+    fn from(fault: Fault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+impl From<AnswerError> for Flaw {
+    fn from(error: AnswerError) -> Self {
+        Self::Fault(error.into())
+    }
+}
+
+/// An answer that was let through.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// The file is opened.
+    Opened(Box<Checked>),
+    /// The file is refused, for the reason and at the place that the guest gives.
+    Refused(Refusal),
+}
+
+/// A checked answer: its bytes, and where its entries are.
+#[derive(Debug)]
+pub(crate) struct Checked {
+    entries: Table,
+    pub(crate) written_by: WrittenBy,
+    pub(crate) variables: Vec<Variable>,
+    pub(crate) asides: Vec<Aside>,
+    pub(crate) notes: Vec<Note>,
+    pub(crate) paths: Paths,
+}
+
+/// The entries that others refer to by id.
+#[derive(Debug)]
+struct Table {
+    answer: Vec<u8>,
+    texts: Vec<Span>,
+    tensors: Vec<u32>,
+    nodes: Vec<u32>,
+}
+
+/// A file with the checked answer about it.
+#[derive(Debug)]
+pub(crate) struct Opened {
+    pub(crate) file: Vec<u8>,
+    pub(crate) checked: Box<Checked>,
+    pub(crate) path_texts: OnceLock<PathTexts>,
+}
+
+impl Opened {
+    pub(crate) fn new(file: Vec<u8>, checked: Box<Checked>) -> Self {
+        Self { file, checked, path_texts: OnceLock::new() }
+    }
+
+    /// The parts that nodes and paths are read from.
+    pub(crate) fn source(&self) -> Source<'_> {
+        self.checked.source(&self.file)
+    }
+}
+
+impl Checked {
+    pub(crate) fn source<'a>(&'a self, file: &'a [u8]) -> Source<'a> {
+        Source {
+            file,
+            answer: &self.entries.answer,
+            texts: &self.entries.texts,
+            tensors: &self.entries.tensors,
+            nodes: &self.entries.nodes,
+            variables: &self.variables,
+            asides: &self.asides,
+        }
+    }
+}
+
+/// Read access to a file and the entries about it. Every id in them was checked.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a> {
+    file: &'a [u8],
+    answer: &'a [u8],
+    texts: &'a [Span],
+    tensors: &'a [u32],
+    nodes: &'a [u32],
+    pub(crate) variables: &'a [Variable],
+    pub(crate) asides: &'a [Aside],
+}
+
+impl<'a> Source<'a> {
+    /// How many nodes there are.
+    pub(crate) const fn node_count(self) -> usize {
+        self.nodes.len()
+    }
+
+    /// How many arrays there are.
+    pub(crate) const fn tensor_count(self) -> usize {
+        self.tensors.len()
+    }
+
+    /// How many texts there are.
+    pub(crate) const fn text_count(self) -> usize {
+        self.texts.len()
+    }
+
+    /// How many bytes the file has.
+    pub(crate) const fn file_len(self) -> usize {
+        self.file.len()
+    }
+
+    /// The node of this id. The alternative is never taken: the entry was read when the answer was checked.
+    pub(crate) fn node(self, id: u32) -> Node<'a> {
+        get(self.nodes, id).and_then(|at| answer::node_at(self.answer, at)).unwrap_or(Node::Null)
+    }
+
+    /// The array of this id, which exists like every id that a node holds.
+    pub(crate) fn tensor(self, id: u32) -> Option<Tensor<'a>> {
+        get(self.tensors, id).and_then(|at| answer::tensor_at(self.answer, at))
+    }
+
+    /// The text of this id.
+    pub(crate) fn text(self, id: u32) -> &'a [u8] {
+        get(self.texts, id).map_or(&[], |span| self.bytes(span))
+    }
+
+    /// The text of this id, which is used as a name and therefore UTF-8.
+    pub(crate) fn name(self, id: u32) -> &'a str {
+        str::from_utf8(self.text(id)).unwrap_or_default()
+    }
+
+    /// These bytes of the file.
+    pub(crate) fn bytes(self, span: Span) -> &'a [u8] {
+        slice(self.file, span).unwrap_or_default()
+    }
+}
+
+/// Reads the answer about `file` and holds it to its contract.
+///
+/// # Errors
+///
+/// [`Flaw::Fault`] if it breaks it, and [`Flaw::PathBytes`] if the file needs more text for its paths than was granted.
+pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant) -> Result<Outcome, Flaw> {
+    let (counts, written_by, entries) = match Answer::read(&answer)? {
+        Answer::Opened(counts, written_by, entries) => (counts, written_by, entries),
+        Answer::Refused(refusal) => {
+            check_refusal(file, &refusal)?;
+            return Ok(Outcome::Refused(refusal));
+        }
+    };
+    let tables = Checker { file, grant, counts, entries, names: Names::new(file, grant) }.check(&answer)?;
+    if let Some(julia) = written_by.julia
+        && get(&tables.texts, julia).is_none()
+    {
+        return Err(Fault::Id { table: "answer", entry: 0 }.into());
+    }
+    let Tables { texts, tensors, nodes, variables, asides, notes, names } = tables;
+    let source = Source {
+        file,
+        answer: &answer,
+        texts: &texts,
+        tensors: &tensors,
+        nodes: &nodes,
+        variables: &variables,
+        asides: &asides,
+    };
+    let paths = Paths::find(source, &notes, &names, grant)?;
+    let entries = Table { answer, texts, tensors, nodes };
+    Ok(Outcome::Opened(Box::new(Checked { entries, written_by, variables, asides, notes, paths })))
+}
+
+fn check_refusal(file: &[u8], refusal: &Refusal) -> Result<(), Fault> {
+    let in_file = usize::try_from(refusal.offset).is_ok_and(|offset| offset <= file.len());
+    let keys_in_file = refusal.path.iter().all(|segment| match *segment {
+        Segment::Index(_) => true,
+        Segment::Key(span) => slice(file, span).is_some(),
+    });
+    if in_file && keys_in_file { Ok(()) } else { Err(Fault::Refusal) }
+}
+
+/// Everything of an answer but its paths, checked.
+struct Tables {
+    texts: Vec<Span>,
+    tensors: Vec<u32>,
+    nodes: Vec<u32>,
+    variables: Vec<Variable>,
+    asides: Vec<Aside>,
+    notes: Vec<Note>,
+    names: Bits,
+}
+
+struct Checker<'a> {
+    file: &'a [u8],
+    grant: &'a Grant,
+    counts: Counts,
+    entries: Entries<'a>,
+    names: Names<'a>,
+}
+
+impl Checker<'_> {
+    fn check(mut self, answer: &[u8]) -> Result<Tables, Fault> {
+        let counts = self.counts;
+        // Every entry has at least one byte, so that nothing is allocated for entries that cannot be there.
+        let announced = [counts.texts, counts.tensors, counts.nodes, counts.variables, counts.asides, counts.notes];
+        let left = answer.len().saturating_sub(self.entries.position());
+        let announced = announced.into_iter().fold(0_u64, |sum, count| sum.saturating_add(count.into()));
+        let covered = u64::try_from(left).is_ok_and(|left| announced <= left) && u32::try_from(answer.len()).is_ok();
+        if !covered || counts.nodes > self.grant.nodes || counts.tensors > self.grant.tensors {
+            return Err(Fault::Count);
+        }
+        let texts = self.texts()?;
+        let tensors = self.tensors(&texts)?;
+        let nodes = self.nodes(&texts)?;
+        let variables = self.variables(&texts)?;
+        let asides = self.asides()?;
+        let remarks = self.notes()?;
+        self.entries.finish()?;
+        Ok(Tables { texts, tensors, nodes, variables, asides, notes: remarks, names: self.names.seen })
+    }
+
+    fn texts(&mut self) -> Result<Vec<Span>, Fault> {
+        let mut texts = Vec::with_capacity(capacity(self.counts.texts));
+        for entry in 0..self.counts.texts {
+            let span: Span = self.entries.take()?;
+            slice(self.file, span).ok_or(Fault::Span { table: "text", entry })?;
+            texts.push(span);
+        }
+        self.names.seen = Bits::new(texts.len());
+        Ok(texts)
+    }
+
+    fn tensors(&mut self, texts: &[Span]) -> Result<Vec<u32>, Fault> {
+        let mut tensors = Vec::with_capacity(capacity(self.counts.tensors));
+        let mut taken = Vec::with_capacity(capacity(self.counts.tensors));
+        for tensor in 0..self.counts.tensors {
+            tensors.push(position(&self.entries)?);
+            let Tensor { element, size, span } = self.entries.take()?;
+            whole(size)?;
+            if size.len() > MAX_NDIMS || !(Tensor { element, size, span }.is_exact()) {
+                return Err(Fault::TensorSize { tensor });
+            }
+            slice(self.file, span).ok_or(Fault::Span { table: "tensor", entry: tensor })?;
+            if let Element::Packed(ty) = element {
+                whole(ty)?;
+                self.names.all(texts, ty, Fault::Id { table: "tensor", entry: tensor })?;
+            }
+            if span.len > 0 {
+                taken.push((span.offset, span.len, tensor));
+            }
+        }
+        taken.sort_unstable();
+        for (first, second) in taken.iter().zip(taken.iter().skip(1)) {
+            if (Span { offset: first.0, len: first.1 }).end() > u64::from(second.0) {
+                return Err(Fault::Overlap { first: first.2, second: second.2 });
+            }
+        }
+        Ok(tensors)
+    }
+
+    fn nodes(&mut self, texts: &[Span]) -> Result<Vec<u32>, Fault> {
+        let mut nodes = Vec::with_capacity(capacity(self.counts.nodes));
+        let mut depths: Vec<u16> = Vec::with_capacity(capacity(self.counts.nodes));
+        let most = u16::try_from(self.grant.depth.saturating_add(SUPPLIED_DEPTH)).unwrap_or(u16::MAX);
+        for id in 0..self.counts.nodes {
+            nodes.push(position(&self.entries)?);
+            let node: Node<'_> = self.entries.take()?;
+            self.node(texts, id, &node)?;
+            // As in the file, levels are those of values that hold others.
+            let mut depth = 0_u16;
+            for child in node.children().iter() {
+                // Whatever comes later has no depth yet: a missing entry is a node out of order.
+                let below = get(&depths, child).ok_or(Fault::Order { node: id })?;
+                depth = depth.max(below.checked_add(1).ok_or(Fault::Depth { node: id })?);
+            }
+            if depth > most {
+                return Err(Fault::Depth { node: id });
+            }
+            depths.push(depth);
+        }
+        Ok(nodes)
+    }
+
+    fn node(&mut self, texts: &[Span], id: u32, node: &Node<'_>) -> Result<(), Fault> {
+        let unknown = Fault::Id { table: "node", entry: id };
+        whole(node.children())?;
+        whole(node.texts())?;
+        match *node {
+            Node::Array { size, items } => {
+                whole(size)?;
+                let mut dimensions = [1; MAX_NDIMS];
+                for (at, dimension) in size.iter().enumerate() {
+                    *dimensions.get_mut(at).ok_or(Fault::ArraySize { node: id })? = dimension;
+                }
+                if checked_len(&dimensions, 1) != u64::try_from(items.len()).ok() {
+                    return Err(Fault::ArraySize { node: id });
+                }
+            }
+            Node::NamedTuple { names, values } | Node::Record { names, values } => {
+                if names.len() != values.len() {
+                    return Err(Fault::Names { node: id });
+                }
+                self.names.all(texts, names, unknown)?;
+            }
+            Node::Number { eltype, offset } => {
+                let span = Span { offset, len: eltype.width() };
+                slice(self.file, span).ok_or(Fault::Span { table: "node", entry: id })?;
+            }
+            Node::Opaque { why, ty, children } => {
+                self.names.all(texts, ty, unknown)?;
+                if let Why::DeviceArray { size: Some(size), .. } = why {
+                    let children = u32::try_from(children.len()).unwrap_or(u32::MAX);
+                    below(size, children, unknown)?;
+                }
+            }
+            Node::Struct { kind, fields } => {
+                if fields.len() != kind.fields().len() {
+                    return Err(Fault::Fields { node: id });
+                }
+            }
+            Node::Symbol(text) => self.names.one(texts, text, unknown)?,
+            Node::Tensor(tensor) => below(tensor, self.counts.tensors, unknown)?,
+            Node::Text(text) => below(text, self.counts.texts, unknown)?,
+            Node::Bool(_)
+            | Node::Float(_)
+            | Node::Function(_)
+            | Node::Int(_)
+            | Node::List(_)
+            | Node::Null
+            | Node::Tuple(_) => {}
+        }
+        Ok(())
+    }
+
+    fn variables(&mut self, texts: &[Span]) -> Result<Vec<Variable>, Fault> {
+        let mut variables = Vec::with_capacity(capacity(self.counts.variables));
+        for entry in 0..self.counts.variables {
+            let variable: Variable = self.entries.take()?;
+            let unknown = Fault::Id { table: "variable", entry };
+            below(variable.node, self.counts.nodes, unknown)?;
+            match variable.name {
+                Some(name) => self.names.one(texts, name, unknown)?,
+                None if self.counts.variables > 1 => return Err(Fault::Variable { variable: entry }),
+                None => {}
+            }
+            variables.push(variable);
+        }
+        Ok(variables)
+    }
+
+    fn asides(&mut self) -> Result<Vec<Aside>, Fault> {
+        let mut asides = Vec::with_capacity(capacity(self.counts.asides));
+        for entry in 0..self.counts.asides {
+            let aside: Aside = self.entries.take()?;
+            let unknown = Fault::Id { table: "aside", entry };
+            below(aside.owner, self.counts.nodes, unknown)?;
+            below(aside.value, self.counts.nodes, unknown)?;
+            asides.push(aside);
+        }
+        Ok(asides)
+    }
+
+    fn notes(&mut self) -> Result<Vec<Note>, Fault> {
+        let mut notes = Vec::with_capacity(capacity(self.counts.notes));
+        let mut said = BTreeSet::new();
+        for entry in 0..self.counts.notes {
+            let note: Note = self.entries.take()?;
+            below(note.node, self.counts.nodes, Fault::Id { table: "note", entry })?;
+            if said.insert((note.node, note.code.code())) {
+                notes.push(note);
+            }
+        }
+        Ok(notes)
+    }
+}
+
+/// The texts that are used as names, each looked at once.
+struct Names<'a> {
+    file: &'a [u8],
+    most: u32,
+    left: u64,
+    seen: Bits,
+}
+
+impl<'a> Names<'a> {
+    fn new(file: &'a [u8], grant: &Grant) -> Self {
+        // A name may stand in the file as often as it is used, or once for all uses: one of the two terms pays for it.
+        let left = u64::from(grant.names_bytes).saturating_add(u64::try_from(file.len()).unwrap_or(u64::MAX));
+        Self { file, most: grant.name_bytes, left, seen: Bits::default() }
+    }
+
+    fn all(&mut self, texts: &[Span], names: Ids<'_>, unknown: Fault) -> Result<(), Fault> {
+        names.iter().try_for_each(|name| self.one(texts, name, unknown))
+    }
+
+    fn one(&mut self, texts: &[Span], text: u32, unknown: Fault) -> Result<(), Fault> {
+        let span = get(texts, text).ok_or(unknown)?;
+        if self.seen.insert(text) {
+            let flaw = Fault::Name { text };
+            self.left = self.left.checked_sub(span.len.into()).filter(|_| span.len <= self.most).ok_or(flaw)?;
+            str::from_utf8(slice(self.file, span).unwrap_or_default()).map_err(|_| flaw)?;
+        }
+        Ok(())
+    }
+}
+
+/// A set of small numbers.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Bits(Vec<u64>);
+
+impl Bits {
+    /// None of the numbers below `len`.
+    pub(crate) fn new(len: usize) -> Self {
+        Self(vec![0; len.div_ceil(64)])
+    }
+
+    /// Adds a number, and says whether it is new. One that is too large is never added.
+    pub(crate) fn insert(&mut self, number: u32) -> bool {
+        let (word, bit) = Self::place(number);
+        self.0.get_mut(word).is_some_and(|word| {
+            let new = *word & bit == 0;
+            *word |= bit;
+            new
+        })
+    }
+
+    /// Is this number in the set?
+    pub(crate) fn contains(&self, number: u32) -> bool {
+        let (word, bit) = Self::place(number);
+        self.0.get(word).is_some_and(|word| *word & bit != 0)
+    }
+
+    fn place(number: u32) -> (usize, u64) {
+        (usize::try_from(number / 64).unwrap_or(usize::MAX), 1_u64.wrapping_shl(number % 64))
+    }
+}
+
+/// The entry of this id.
+pub(crate) fn get<T: Copy>(table: &[T], id: u32) -> Option<T> {
+    table.get(usize::try_from(id).ok()?).copied()
+}
+
+/// These bytes of the file, if it has them.
+pub(crate) fn slice(file: &[u8], span: Span) -> Option<&[u8]> {
+    let from = usize::try_from(span.offset).ok()?;
+    file.get(from..)?.get(..usize::try_from(span.len).ok()?)
+}
+
+fn below(id: u32, count: u32, unknown: Fault) -> Result<(), Fault> {
+    if id < count { Ok(()) } else { Err(unknown) }
+}
+
+/// Says that these bytes are a whole number of ids: reading the entry does not.
+fn whole(ids: Ids<'_>) -> Result<(), Fault> {
+    Ids::new(ids.as_bytes()).map(|_| ()).ok_or(Fault::Malformed)
+}
+
+fn position(entries: &Entries<'_>) -> Result<u32, Fault> {
+    u32::try_from(entries.position()).map_err(|_| Fault::Count)
+}
+
+fn capacity(count: u32) -> usize {
+    usize::try_from(count).unwrap_or(0)
+}
+
+/// A layout of another version may be given with so many levels more than the file has.
+const SUPPLIED_DEPTH: u32 = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::{Fixture, GRANT, ids, model};
+    use flux_airlock_wire::answer::refuse;
+    use flux_airlock_wire::{AsideName, Code, Eltype, Format, Function, Kind};
+
+    #[test]
+    fn an_honest_answer_is_let_through() {
+        let mut f = Fixture::new();
+        let dense = f.dense(2, 3, Function::Relu);
+        let chain = f.chain(&[dense, dense]);
+        f.variable("model", chain);
+        let (_, checked) = f.check(&GRANT).unwrap();
+        assert_eq!((checked.variables.len(), checked.paths.tensors.len()), (1, 2));
+    }
+
+    #[test]
+    fn an_answer_of_nothing_is_let_through() {
+        assert!(Fixture::new().check(&GRANT).is_ok());
+    }
+
+    #[test]
+    fn counts_beyond_the_bytes_allocate_nothing() {
+        let mut f = Fixture::new();
+        f.root(0);
+        let mut answer = f.answer.finish(1 << 20).unwrap();
+        // The first count is that of the texts: five bytes of a varint are 2^32 - 1.
+        answer.splice(2..3, [0xff, 0xff, 0xff, 0xff, 0x0f]);
+        assert_eq!(check(&f.file, answer, &GRANT).unwrap_err(), Fault::Count.into());
+    }
+
+    #[test]
+    fn counts_beyond_the_grant_are_faults() {
+        let mut f = Fixture::new();
+        let one = f.ones(&[1]);
+        let two = f.ones(&[1]);
+        let list = f.list(&[one, two]);
+        f.root(list);
+        let answer = f.answer.finish(1 << 20).unwrap();
+        let check = |grant: &Grant| check(&f.file, answer.clone(), grant).map(|_| ());
+        assert_eq!(check(&Grant { nodes: 2, ..GRANT }), Err(Fault::Count.into()));
+        assert_eq!(check(&Grant { tensors: 1, ..GRANT }), Err(Fault::Count.into()));
+        assert_eq!(check(&Grant { tensors: 2, nodes: 3, ..GRANT }), Ok(()));
+    }
+
+    #[test]
+    fn another_version_and_bytes_at_the_end_are_faults() {
+        let mut answer = Fixture::new().answer.finish(1 << 20).unwrap();
+        answer.push(0);
+        assert_eq!(check(&[], answer.clone(), &GRANT).unwrap_err(), Fault::Trailing.into());
+        answer[0] = 9;
+        assert_eq!(check(&[], answer, &GRANT).unwrap_err(), Fault::Version { found: 9 }.into());
+        assert_eq!(check(&[], Vec::new(), &GRANT).unwrap_err(), Fault::Malformed.into());
+    }
+
+    #[test]
+    fn a_node_cannot_hold_itself_or_a_later_one() {
+        let mut f = Fixture::new();
+        f.list(&[0]);
+        assert_eq!(f.fault(), "answer-order");
+        let mut f = Fixture::new();
+        f.list(&[1]);
+        f.list(&[]);
+        assert_eq!(f.fault(), "answer-order");
+    }
+
+    #[test]
+    fn ids_stay_below_their_tables() {
+        let flaws: [fn(&mut Fixture); 8] = [
+            |f| {
+                f.node(&Node::Text(0));
+            },
+            |f| {
+                f.node(&Node::Symbol(0));
+            },
+            |f| {
+                f.node(&Node::Tensor(0));
+            },
+            |f| f.root(0),
+            |f| {
+                f.node(&Node::Null);
+                f.aside(0, AsideName::State, 1);
+            },
+            |f| f.note(0, flux_airlock_wire::NoteCode::ActiveDropped),
+            |f| {
+                f.node(&Node::Opaque { why: Why::Type, ty: Ids::new(&ids(&[0])).unwrap(), children: Ids::EMPTY });
+            },
+            |f| f.answer.written_by.julia = Some(0),
+        ];
+        for flaw in flaws {
+            let mut f = Fixture::new();
+            flaw(&mut f);
+            assert_eq!(f.fault(), "answer-id");
+        }
+    }
+
+    #[test]
+    fn spans_stay_in_the_file() {
+        let mut f = Fixture::new();
+        f.answer.texts.push(&Span { offset: 1, len: 1 }).unwrap();
+        assert_eq!(f.fault(), "answer-span");
+        let mut f = Fixture::new();
+        f.node(&Node::Number { eltype: Eltype::Float64, offset: u32::MAX });
+        assert_eq!(f.fault(), "answer-span");
+        let mut f = Fixture::new();
+        let size = ids(&[4]);
+        let tensor = Tensor {
+            element: Element::Number(Eltype::UInt8),
+            size: Ids::new(&size).unwrap(),
+            span: Span { offset: 1, len: 4 },
+        };
+        f.answer.tensors.push(&tensor).unwrap();
+        assert_eq!(f.fault(), "answer-span");
+    }
+
+    #[test]
+    fn an_arrays_size_is_its_bytes() {
+        let mut f = Fixture::new();
+        f.array(Eltype::Float32, &[2, 3], &[0; 20]);
+        assert_eq!(f.fault(), "answer-tensor-size");
+        let mut f = Fixture::new();
+        f.array(Eltype::UInt8, &[1; MAX_NDIMS + 1], &[0]);
+        assert_eq!(f.fault(), "answer-tensor-size");
+        let mut f = Fixture::new();
+        let size = ids(&[2, 2]);
+        f.node(&Node::Null);
+        let items = ids(&[0, 0, 0]);
+        f.node(&Node::Array { size: Ids::new(&size).unwrap(), items: Ids::new(&items).unwrap() });
+        assert_eq!(f.fault(), "answer-array-size");
+    }
+
+    #[test]
+    fn arrays_do_not_overlap() {
+        let mut f = Fixture::new();
+        let span = f.bytes(&[0; 8]);
+        for (offset, len) in [(4, 4), (0, 5)] {
+            let size = ids(&[len]);
+            let span = Span { offset: span.offset + offset, len };
+            let element = Element::Number(Eltype::UInt8);
+            f.answer.tensors.push(&Tensor { element, size: Ids::new(&size).unwrap(), span }).unwrap();
+        }
+        assert_eq!(f.fault(), "answer-overlap");
+    }
+
+    #[test]
+    fn empty_arrays_may_lie_anywhere() {
+        let mut f = Fixture::new();
+        let one = f.ones(&[2]);
+        let size = ids(&[0]);
+        let tensor = Tensor {
+            element: Element::Number(Eltype::UInt8),
+            size: Ids::new(&size).unwrap(),
+            span: Span { offset: 3, len: 0 },
+        };
+        let tensor = f.answer.tensors.push(&tensor).unwrap();
+        let empty = f.node(&Node::Tensor(tensor));
+        let list = f.list(&[one, empty]);
+        f.root(list);
+        assert!(f.check(&GRANT).is_ok());
+    }
+
+    #[test]
+    fn an_array_that_nothing_reaches_is_a_fault() {
+        let mut f = Fixture::new();
+        f.ones(&[2]);
+        assert_eq!(f.fault(), "answer-unreached");
+    }
+
+    #[test]
+    fn a_struct_has_the_fields_of_its_kind() {
+        let mut f = Fixture::new();
+        f.node(&Node::Null);
+        f.layer(Kind::Dense, &[0, 0]);
+        assert_eq!(f.fault(), "answer-fields");
+    }
+
+    #[test]
+    fn names_are_utf8_and_one_for_each_value() {
+        let mut f = Fixture::new();
+        let text = f.text([0xff]);
+        f.node(&Node::Symbol(text));
+        assert_eq!(f.fault(), "answer-name");
+        let mut f = Fixture::new();
+        let null = f.node(&Node::Null);
+        let record = f.record(&[("a", null), ("a", null)]);
+        f.root(record);
+        assert_eq!(f.fault(), "answer-names");
+        let mut f = Fixture::new();
+        let name = f.text("a");
+        let names = ids(&[name]);
+        f.node(&Node::Record { names: Ids::new(&names).unwrap(), values: Ids::EMPTY });
+        assert_eq!(f.fault(), "answer-names");
+    }
+
+    #[test]
+    fn a_name_may_be_as_long_as_was_granted() {
+        let open = |len: usize| {
+            let mut f = Fixture::new();
+            let symbol = f.symbol(&"a".repeat(len));
+            f.root(symbol);
+            f.check(&Grant { name_bytes: 9, ..GRANT }).map(|_| ())
+        };
+        assert_eq!(open(9), Ok(()));
+        assert_eq!(open(10), Err(Fault::Name { text: 0 }.into()));
+    }
+
+    #[test]
+    fn the_same_name_may_stand_in_several_records() {
+        let mut f = Fixture::new();
+        let null = f.node(&Node::Null);
+        let inner = f.record(&[("a", null), ("b", null)]);
+        let outer = f.record(&[("a", inner), ("b", null)]);
+        f.variable("a", outer);
+        assert!(f.check(&GRANT).is_ok());
+    }
+
+    #[test]
+    fn variables_have_different_names() {
+        let mut f = Fixture::new();
+        let null = f.node(&Node::Null);
+        f.variable("m", null);
+        let record = f.record(&[("m", null)]);
+        f.variable("m", record);
+        assert_eq!(f.fault(), "answer-variable");
+        let mut f = Fixture::new();
+        let null = f.node(&Node::Null);
+        f.root(null);
+        f.root(null);
+        assert_eq!(f.fault(), "answer-variable");
+    }
+
+    #[test]
+    fn depth_has_its_limit() {
+        let open = |levels: u32| {
+            let mut f = Fixture::new();
+            let mut node = f.node(&Node::Null);
+            for _ in 0..levels {
+                node = f.list(&[node]);
+            }
+            f.root(node);
+            f.check(&Grant { depth: 10, ..GRANT }).map(|_| ())
+        };
+        assert_eq!(open(10 + SUPPLIED_DEPTH), Ok(()));
+        assert_eq!(open(11 + SUPPLIED_DEPTH), Err(Fault::Depth { node: 11 + SUPPLIED_DEPTH }.into()));
+    }
+
+    #[test]
+    fn an_aside_has_a_place_of_its_own() {
+        let mut f = Fixture::new();
+        let one = f.int(1);
+        let owner = f.record(&[("state", one)]);
+        f.root(owner);
+        f.aside(owner, AsideName::State, one);
+        assert_eq!(f.fault(), "answer-aside");
+    }
+
+    #[test]
+    fn a_refusal_points_into_the_file() {
+        let refusal = |offset, path| Refusal { code: Code::Empty, offset, path, format: Format::Unknown };
+        let inside = refusal(3, vec![Segment::Key(Span { offset: 1, len: 2 }), Segment::Index(u32::MAX)]);
+        assert!(matches!(check(b"abc", refuse(&inside), &GRANT), Ok(Outcome::Refused(found)) if found == inside));
+        for outside in [refusal(4, vec![]), refusal(0, vec![Segment::Key(Span { offset: 2, len: 2 })])] {
+            assert_eq!(check(b"abc", refuse(&outside), &GRANT).unwrap_err(), Fault::Refusal.into());
+        }
+    }
+
+    #[test]
+    fn a_list_of_ids_is_a_whole_number_of_them() {
+        let mut f = Fixture::new();
+        f.node(&Node::List(Ids::EMPTY));
+        let mut answer = f.answer.finish(1 << 20).unwrap();
+        // The list's length is the last byte.
+        *answer.last_mut().unwrap() = 3;
+        answer.extend_from_slice(&[0; 3]);
+        assert_eq!(check(&f.file, answer, &GRANT).unwrap_err(), Fault::Malformed.into());
+    }
+
+    mod hostile {
+        use super::*;
+        use flux_airlock_wire::answer::Sections;
+        use flux_airlock_wire::{NoteCode, Why};
+        use proptest::prelude::*;
+        use std::collections::{BTreeMap, BTreeSet};
+
+        /// One entry of an answer, ids and all made up.
+        #[derive(Clone, Debug)]
+        enum Made {
+            Text(u32, u32),
+            Tensor(usize, Vec<u32>, u32, u32),
+            Packed(Vec<u32>, Vec<u32>, u32, u32),
+            Node(u8, Vec<u32>, Vec<u32>, u32),
+            Variable(Option<u32>, u32),
+            Aside(u32, u32, bool),
+            Note(u32),
+        }
+
+        fn small() -> impl Strategy<Value = u32> {
+            prop_oneof![20 => 0_u32..8, 1 => any::<u32>()]
+        }
+
+        fn smalls() -> impl Strategy<Value = Vec<u32>> {
+            prop::collection::vec(small(), 0..4)
+        }
+
+        fn made() -> impl Strategy<Value = Made> {
+            let place = || prop_oneof![20 => 0_u32..60, 1 => any::<u32>()];
+            prop_oneof![
+                3 => (place(), 0_u32..4).prop_map(|(offset, len)| Made::Text(offset, len)),
+                1 => (0_usize..Eltype::ALL.len(), smalls(), place(), 0_u32..40).prop_map(|(e, s, o, l)| Made::Tensor(e, s, o, l)),
+                1 => (smalls(), smalls(), place(), 0_u32..20).prop_map(|(t, s, o, l)| Made::Packed(t, s, o, l)),
+                9 => (0_u8..16, smalls(), smalls(), small()).prop_map(|(k, a, b, n)| Made::Node(k, a, b, n)),
+                2 => (prop::option::of(small()), small()).prop_map(|(name, node)| Made::Variable(name, node)),
+                1 => (small(), small(), any::<bool>()).prop_map(|(owner, value, state)| Made::Aside(owner, value, state)),
+                1 => small().prop_map(Made::Note),
+            ]
+        }
+
+        /// The answer of these entries; with `fitting`, wherever that is easy, of lengths that fit.
+        fn answer(entries: &[Made], fitting: bool) -> Vec<u8> {
+            let mut answer = Sections::new(1 << 20);
+            for entry in entries {
+                match entry.clone() {
+                    Made::Text(offset, len) => drop(answer.texts.push(&Span { offset, len })),
+                    Made::Tensor(eltype, size, offset, len) => {
+                        let eltype = Eltype::ALL[eltype];
+                        let exact = checked_len(&size, eltype.width()).and_then(|len| u32::try_from(len).ok());
+                        let len = exact.filter(|_| fitting).unwrap_or(len);
+                        let (size, span) = (ids(&size), Span { offset, len });
+                        let element = Element::Number(eltype);
+                        let _ = answer.tensors.push(&Tensor { element, size: Ids::new(&size).unwrap(), span });
+                    }
+                    Made::Packed(ty, size, offset, len) => {
+                        let (ty, size, span) = (ids(&ty), ids(&size), Span { offset, len });
+                        let element = Element::Packed(Ids::new(&ty).unwrap());
+                        let _ = answer.tensors.push(&Tensor { element, size: Ids::new(&size).unwrap(), span });
+                    }
+                    Made::Node(kind, mut a, mut b, number) => {
+                        let struct_kind = Kind::ALL[usize::from(kind) * 7 % Kind::ALL.len()];
+                        let mut fields = a.clone();
+                        if fitting {
+                            a.truncate(b.len());
+                            b.truncate(a.len());
+                            fields.resize(struct_kind.fields().len(), 0);
+                        }
+                        let (names, values, fields) = (ids(&a), ids(&b), ids(&fields));
+                        let (names, values) = (Ids::new(&names).unwrap(), Ids::new(&values).unwrap());
+                        let node = match kind {
+                            0 => Node::Array { size: names, items: values },
+                            1 => Node::Bool(true),
+                            2 => Node::Function(Function::Relu),
+                            3 => Node::List(values),
+                            4 => Node::NamedTuple { names, values },
+                            5 => Node::Number { eltype: Eltype::Float32, offset: number },
+                            6 => Node::Opaque { why: Why::Closure, ty: names, children: values },
+                            7 => Node::Opaque { why: Why::UnknownStruct, ty: names, children: values },
+                            8 => Node::Record { names, values },
+                            9 => Node::Struct { kind: struct_kind, fields: Ids::new(&fields).unwrap() },
+                            10 => Node::Symbol(number),
+                            11 => Node::Tensor(number),
+                            12 => Node::Text(number),
+                            13 => Node::Tuple(values),
+                            14 => Node::Struct { kind: Kind::Chain, fields: values },
+                            _ => Node::Null,
+                        };
+                        let _ = answer.nodes.push(&node);
+                    }
+                    Made::Variable(name, node) => drop(answer.variables.push(&Variable { name, node })),
+                    Made::Aside(owner, value, state) => {
+                        let name = if state { AsideName::State } else { AsideName::State0 };
+                        let _ = answer.asides.push(&Aside { owner, name, value });
+                    }
+                    Made::Note(node) => drop(answer.notes.push(&Note { node, code: NoteCode::ActiveDropped })),
+                }
+            }
+            answer.finish(1 << 20).unwrap()
+        }
+
+        /// An entry made so that it refers to what is there: to nodes before it, to texts and tensors that exist.
+        fn sensible(entries: Vec<Made>) -> Vec<Made> {
+            let count = |sort: fn(&Made) -> bool| u32::try_from(entries.iter().filter(|e| sort(e)).count()).unwrap();
+            let texts = count(|e| matches!(e, Made::Text(..))) + 2;
+            let tensors = count(|e| matches!(e, Made::Tensor(..) | Made::Packed(..)));
+            let nodes = count(|e| matches!(e, Made::Node(..))) + tensors + 1;
+            let mut all = vec![Made::Text(0, 1), Made::Text(1, 1)];
+            // Every array has a node, so that none is lost for sure.
+            all.extend((0..tensors).map(|tensor| Made::Node(11, vec![], vec![], tensor)));
+            all.push(Made::Node(15, vec![], vec![], 0));
+            let (mut node, mut tensor) = (tensors + 1, 0);
+            let below = |ids: Vec<u32>, count: u32| -> Vec<u32> {
+                ids.into_iter().filter_map(|id| id.checked_rem(count)).collect()
+            };
+            let unique = |ids: Vec<u32>| -> Vec<u32> {
+                let mut seen = BTreeSet::new();
+                ids.into_iter().filter(|id| seen.insert(*id)).collect()
+            };
+            for entry in entries {
+                all.push(match entry {
+                    Made::Text(offset, len) => Made::Text(offset % 60, len),
+                    Made::Tensor(eltype, size, ..) => {
+                        tensor += 1;
+                        Made::Tensor(eltype, size.into_iter().map(|n| n % 3).collect(), tensor * 300, 0)
+                    }
+                    Made::Packed(ty, ..) => {
+                        tensor += 1;
+                        Made::Packed(below(ty, texts), vec![2], tensor * 300, 4)
+                    }
+                    Made::Node(kind, a, b, number) => {
+                        let (a, b) = (unique(below(a, texts)), below(b, node));
+                        let number = match kind {
+                            10 | 12 => number % texts,
+                            11 => number.checked_rem(tensors).unwrap_or(0),
+                            _ => number % 60,
+                        };
+                        let kind = if kind == 11 && tensors == 0 || kind == 0 || kind == 14 { 13 } else { kind };
+                        node += 1;
+                        Made::Node(kind, a, b, number)
+                    }
+                    Made::Variable(name, id) => Made::Variable(name.or(Some(0)).map(|name| name % texts), id % nodes),
+                    Made::Aside(owner, value, state) => Made::Aside(owner % nodes, value % nodes, state),
+                    Made::Note(id) => Made::Note(id % nodes),
+                });
+            }
+            // A last node that holds all others, and a variable of it.
+            let everything: Vec<u32> = (0..nodes).collect();
+            all.push(Made::Node(13, vec![], everything, 0));
+            all.push(Made::Variable(Some(1), nodes));
+            all
+        }
+
+        /// What holds of every answer that is let through, checked the slow way: by walking every node from every root.
+        fn walk_slowly(file: &[u8], checked: &Checked) {
+            let source = checked.source(file);
+            let count = u32::try_from(source.node_count()).unwrap();
+            let mut depths = Vec::new();
+            for id in 0..count {
+                let node = source.node(id);
+                for child in node.children().iter() {
+                    assert!(child < id);
+                }
+                let depth = node.children().iter().map(|child| depths[child as usize] + 1).max().unwrap_or(0_u32);
+                assert!(depth <= GRANT.depth + SUPPLIED_DEPTH);
+                depths.push(depth);
+                for name in node.texts().iter() {
+                    assert!(str::from_utf8(source.text(name)).is_ok());
+                }
+                match node {
+                    Node::Struct { kind, fields } => assert_eq!(kind.fields().len(), fields.len()),
+                    Node::Record { names, values } | Node::NamedTuple { names, values } => {
+                        assert_eq!(names.len(), values.len());
+                        if checked.paths.is_reached(id) {
+                            let names: BTreeSet<&[u8]> = names.iter().map(|name| source.text(name)).collect();
+                            assert_eq!(names.len(), values.len());
+                        }
+                    }
+                    Node::Array { size, items } => {
+                        assert_eq!(size.iter().map(u64::from).product::<u64>(), items.len() as u64);
+                    }
+                    Node::Number { eltype, offset } => {
+                        assert!(offset as usize + eltype.width() as usize <= file.len());
+                    }
+                    _ => {}
+                }
+            }
+            let mut taken = BTreeSet::new();
+            for tensor in 0..u32::try_from(source.tensor_count()).unwrap() {
+                let tensor = source.tensor(tensor).unwrap();
+                assert!(tensor.is_exact());
+                for at in tensor.span.offset..u32::try_from(tensor.span.end()).unwrap() {
+                    assert!((at as usize) < file.len());
+                    assert!(taken.insert(at), "byte {at} belongs to two arrays");
+                }
+            }
+        }
+
+        /// Every path of every array of the result, by going every way.
+        fn all_paths(checked: &Checked, source: Source<'_>) -> BTreeMap<u32, BTreeSet<String>> {
+            let mut found: BTreeMap<u32, BTreeSet<String>> = BTreeMap::new();
+            let mut todo: Vec<(u32, String, u32)> = Vec::new();
+            for variable in &checked.variables {
+                let root = crate::path::Root(variable.name.map(|name| source.name(name)));
+                todo.push((variable.node, root.to_string(), 0));
+            }
+            while let Some((id, path, _)) = todo.pop() {
+                let node = source.node(id);
+                if let Node::Tensor(tensor) = node {
+                    found.entry(tensor).or_default().insert(path.clone());
+                }
+                if matches!(node, Node::Struct { kind, .. } if kind.group() == flux_airlock_wire::Group::Random) {
+                    continue;
+                }
+                for (edge, child) in (0..).zip(node.children().iter()) {
+                    todo.push((child, format!("{path}{}", crate::path::step_of(source, id, edge)), 0));
+                }
+                assert!(todo.len() < 1 << 20, "the fixtures are too large for the slow way");
+            }
+            found
+        }
+
+        fn never_panics(file: &[u8], answer: Vec<u8>) -> bool {
+            let grant = Grant { path_bytes: 20_000, ..GRANT };
+            let Ok(Outcome::Opened(checked)) = check(file, answer, &grant) else { return false };
+            walk_slowly(file, &checked);
+            let model = model(file.to_vec(), checked);
+            let report = model.report();
+            let json = report.to_json();
+            serde_json::from_str::<serde_json::Value>(&json).unwrap();
+            assert!(
+                json.chars().all(|c| c == '\u{7e}' || crate::text::is_harmless(c) || c.is_ascii_graphic() || c == ' ')
+            );
+            for variable in model.variables() {
+                assert!(variable.value.summary().chars().count() <= 1000);
+                assert!(variable.value.tree().lines().count() <= 2001);
+            }
+            let mut paths = BTreeSet::new();
+            for entry in report.tensors().chain(report.omitted()) {
+                assert!(paths.insert(entry.path.to_owned()), "{} is the path of two arrays", entry.path);
+                for also in entry.also_at {
+                    assert!(paths.insert(also.clone()), "{also} is the path of two arrays");
+                }
+            }
+            for tensor in model.tensors() {
+                let found = model.tensor(tensor.path()).map(|found| (found.offset(), found.size()));
+                if let Some(found) = found {
+                    assert_eq!(found, (tensor.offset(), tensor.size()));
+                }
+            }
+            true
+        }
+
+        proptest! {
+            #![proptest_config(ProptestConfig { cases: 400, ..ProptestConfig::default() })]
+
+            #[test]
+            fn any_bytes_are_answered_without_a_panic(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
+                never_panics(&[0; 64], bytes.clone());
+                never_panics(&[0; 64], [&[flux_airlock_wire::VERSION, 0][..], &bytes].concat());
+            }
+
+            #[test]
+            fn made_up_entries_are_answered_without_a_panic(entries in prop::collection::vec(made(), 0..24), fitting in any::<bool>()) {
+                never_panics(&[b'a'; 64], answer(&entries, fitting));
+            }
+
+            #[test]
+            fn mutated_answers_are_answered_without_a_panic(
+                entries in prop::collection::vec(made(), 0..24),
+                at in any::<prop::sample::Index>(),
+                byte in any::<u8>(),
+                cut in any::<prop::sample::Index>(),
+            ) {
+                let file: Vec<u8> = (b' '..=b'~').cycle().take(30_000).collect();
+                let mut bytes = answer(&sensible(entries), true);
+                let place = at.index(bytes.len());
+                bytes[place] = byte;
+                never_panics(&file, bytes.clone());
+                bytes.truncate(cut.index(bytes.len()));
+                never_panics(&file, bytes);
+            }
+
+            #[test]
+            fn paths_are_those_of_the_slow_way(entries in prop::collection::vec(made(), 0..14)) {
+                let file: Vec<u8> = (b' '..=b'~').cycle().take(30_000).collect();
+                let bytes = answer(&sensible(entries), true);
+                let Ok(Outcome::Opened(checked)) = check(&file, bytes.clone(), &GRANT) else { return Ok(()) };
+                let source = checked.source(&file);
+                for (tensor, expected) in all_paths(&checked, source) {
+                    let mut found = BTreeSet::new();
+                    found.insert(checked.paths.tensor_text(source, tensor));
+                    let also = checked.paths.also(tensor);
+                    found.extend(also.map(|also| also.paths.clone()).unwrap_or_default());
+                    let more = also.map_or(0, |also| also.more);
+                    prop_assert!(found.is_subset(&expected), "{:?} of {:?}", found, expected);
+                    prop_assert_eq!(found.len() as u64 + more, expected.len() as u64);
+                }
+                never_panics(&file, bytes);
+            }
+        }
+
+        #[test]
+        fn sensible_answers_are_mostly_let_through() {
+            use proptest::strategy::ValueTree as _;
+            let mut runner = proptest::test_runner::TestRunner::deterministic();
+            let file: Vec<u8> = (b' '..=b'~').cycle().take(30_000).collect();
+            let opened = (0..100)
+                .filter(|_| {
+                    let entries = prop::collection::vec(made(), 0..24).new_tree(&mut runner).unwrap().current();
+                    never_panics(&file, answer(&sensible(entries), true))
+                })
+                .count();
+            assert!(opened > 20, "only {opened} of 100 test what they should");
+        }
+    }
+}
