@@ -1,10 +1,23 @@
 //! The two doors and the chamber between them, as one call.
+//!
+//! Reading, verifying, decoding and checking follow each other here and nowhere else, and the first that fails ends it:
+//! nothing is decoded that was not verified, and nothing is built that was not checked. There is no way around a step
+//! but the two that have it in their names, [`Airlock::open_unverified`] and [`Airlock::inspect`].
 
 use std::{fmt, sync::Arc};
 
-use flux_airlock_trust::Algorithms;
+use flux_airlock_trust::{Algorithms, Digest, Digests};
+use tracing::debug_span;
 
-use crate::{EngineError, Error, Input, Limits, sandbox::Sandbox};
+use crate::{
+    EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures,
+    answer::{self, Flaw, Grant, Opened, Outcome},
+    model::About,
+    path::refusal_path,
+    report::{EvidenceEntry, FileEntry, RefusalEntry},
+    sandbox::{Run, Sandbox},
+    sniff,
+};
 
 /// Opens model files. Make one, and share it: it holds the engine and the guest's code, and starts a fresh instance for
 /// every file.
@@ -50,6 +63,111 @@ impl Airlock {
         self.0.sandbox.started()
     }
 
+    /// Opens a model for which all of the evidence holds.
+    ///
+    /// ```no_run
+    /// use flux_airlock::{Airlock, Evidence, Input, Pin};
+    ///
+    /// let pin: Pin = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?;
+    /// let model = Airlock::new()?.open(Input::path("model.bson"), &Evidence::pin(pin))?;
+    /// for tensor in model.tensors() {
+    ///     println!("{} {} bytes", tensor.path(), tensor.bytes().len());
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], which says by its variant who must act. Without evidence, or if any of it does not hold, the guest is
+    /// never started.
+    pub fn open(&self, input: Input<'_>, evidence: &Evidence) -> Result<Model, Error> {
+        self.pass(input, Some(evidence)).map_err(|refused| refused.error)
+    }
+
+    /// Opens a model that nobody vouches for. Its reports say so.
+    ///
+    /// It is isolated and checked like any other: what comes out is plain data, whose origin is unknown.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], which says by its variant who must act.
+    pub fn open_unverified(&self, input: Input<'_>) -> Result<Model, Error> {
+        self.pass(input, None).map_err(|refused| refused.error)
+    }
+
+    /// Describes a file that nobody vouches for, whatever it is, and hands out no weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if the file cannot be read, and [`Error::Engine`] if this machine cannot do it. A file that is
+    /// refused is described as such, with the reason.
+    pub fn inspect(&self, input: Input<'_>) -> Result<Report, Error> {
+        report(self.pass(input, None))
+    }
+
+    /// Describes a file like [`Airlock::inspect`], and refuses it unless all of the evidence holds.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Airlock::inspect`].
+    pub fn inspect_verified(&self, input: Input<'_>, evidence: &Evidence) -> Result<Report, Error> {
+        report(self.pass(input, Some(evidence)))
+    }
+
+    /// The way through: both doors and the chamber.
+    fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
+        let Inner { limits, sandbox } = &*self.0;
+        let name = input.name().map(str::to_owned);
+        let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
+        let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
+        let loaded = loaded.map_err(|unread| {
+            let file = FileEntry { path: name.clone(), bytes: unread.len.unwrap_or(0), sha256: None };
+            Refused::new(unread.error, file)
+        })?;
+
+        let bytes = u64::try_from(loaded.bytes.len()).unwrap_or(u64::MAX);
+        let file = FileEntry { path: name, bytes, sha256: sha256(&loaded.digests) };
+        let held = debug_span!("verify").in_scope(|| match evidence {
+            Some(evidence) => evidence.check(bytes, &loaded.digests),
+            None => Ok(Vec::new()),
+        });
+        let held = match held {
+            Ok(held) => held,
+            Err(error) => return Err(Refused::new(error, file)),
+        };
+
+        let run = debug_span!("decode", bytes).in_scope(|| sandbox.run(loaded.bytes, limits));
+        let run = match run {
+            Ok(run) => run,
+            Err(error) => return Err(Refused::new(error, file)),
+        };
+        let Run { file: content, answer, figures } = run;
+        let about = About { file, evidence: held, sandbox: figures };
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return Err(Refused::inside(error, about, Format::Unknown)),
+        };
+
+        let checked = debug_span!("check", answer_bytes = answer.len())
+            .in_scope(|| answer::check(&content, answer, &grant(limits)));
+        match checked {
+            Ok(Outcome::Opened(checked)) => Ok(Model::new(Opened::new(content, checked), about)),
+            Ok(Outcome::Refused(refusal)) => {
+                let path = refusal_path(&content, &refusal.path);
+                let format = sniff::format(refusal.format, &content);
+                Err(Refused::inside(Error::refused(&refusal, path, format), about, format))
+            }
+            Err(Flaw::Fault(fault)) => {
+                let error = GuestError::new(fault.code(), fault.to_string());
+                Err(Refused::inside(error.into(), about, Format::Unknown))
+            }
+            Err(Flaw::PathBytes { granted }) => {
+                let error = Error::limit_of(Limit::PathBytes, granted);
+                Err(Refused::inside(error, about, Format::BsonJl))
+            }
+        }
+    }
+
     /// The guest's own answer about these bytes, unverified and unchecked: for tests, which compare it.
     #[doc(hidden)]
     pub fn raw_answer(&self, bytes: impl Into<Vec<u8>>) -> Result<Vec<u8>, Error> {
@@ -57,6 +175,66 @@ impl Airlock {
         let loaded = Input::bytes(bytes).load(Algorithms::default(), limits).map_err(|unread| unread.error)?;
         sandbox.run(loaded.bytes, limits)?.answer
     }
+}
+
+/// Why a file did not pass, and what is known of it nevertheless.
+struct Refused {
+    error: Error,
+    file: FileEntry,
+    format: Format,
+    evidence: Vec<EvidenceEntry>,
+    sandbox: Option<SandboxFigures>,
+}
+
+impl Refused {
+    /// Before the chamber: what the content is, nobody has looked at.
+    fn new(error: Error, file: FileEntry) -> Box<Self> {
+        Box::new(Self { error, file, format: Format::Unknown, evidence: Vec::new(), sandbox: None })
+    }
+
+    /// In the chamber, or behind it.
+    fn inside(error: Error, about: About, format: Format) -> Box<Self> {
+        let About { file, evidence, sandbox } = about;
+        Box::new(Self { error, file, format, evidence, sandbox: Some(sandbox) })
+    }
+}
+
+/// The report about a file that passed or was refused. What says nothing about the file stays an error.
+fn report(passed: Result<Model, Box<Refused>>) -> Result<Report, Error> {
+    let refused = match passed {
+        Ok(model) => return Ok(model.report()),
+        Err(refused) => *refused,
+    };
+    let Refused { error, file, format, evidence, sandbox } = refused;
+    if !error.is_refusal() {
+        return Err(error);
+    }
+    let (limit, value) = error.limit().map(|(limit, granted)| (limit.name().to_owned(), granted)).unzip();
+    let refusal = RefusalEntry {
+        code: error.code().to_owned(),
+        message: error.message(),
+        offset: error.offset(),
+        path: error.path().map(str::to_owned),
+        limit,
+        value,
+    };
+    Ok(Report::refused(file, format.name(), evidence, refusal, sandbox))
+}
+
+/// What the inner door holds the guest to.
+fn grant(limits: &Limits) -> Grant {
+    Grant {
+        depth: limits.depth(),
+        name_bytes: limits.name_bytes(),
+        names_bytes: limits.names_bytes(),
+        nodes: limits.nodes(),
+        path_bytes: limits.path_bytes(),
+        tensors: limits.tensors(),
+    }
+}
+
+fn sha256(digests: &Digests) -> Option<String> {
+    digests.sha256.map(|sha256| Digest::Sha256(sha256).to_hex())
 }
 
 impl fmt::Debug for Airlock {

@@ -4,7 +4,7 @@
 
 use flux_airlock_trust::{Algorithms, Digest, Digests, Entry, LockFile, Pin};
 
-use crate::{Error, NotVerifiedError};
+use crate::{Error, NotVerifiedError, report::EvidenceEntry};
 
 /// What must hold before a file is opened: pins and entries of lock files, all of them.
 ///
@@ -93,35 +93,29 @@ impl Evidence {
     }
 
     /// What holds, if all of it does.
-    pub(crate) fn check(&self, len: u64, digests: &Digests) -> Result<Vec<Proof>, Error> {
+    pub(crate) fn check(&self, len: u64, digests: &Digests) -> Result<Vec<EvidenceEntry>, Error> {
         self.precheck()?;
-        let mut proofs = Vec::new();
+        let mut held = Vec::new();
         for item in &self.0 {
             match item {
                 Item::Lock(_, None) => {}
-                Item::Lock(name, Some(entry)) => {
-                    entry.check(len, digests).map_err(NotVerifiedError::from)?;
-                    let lock = Some(name.clone());
-                    proofs.extend(entry.digests().map(|digest| Proof { digest, lock: lock.clone() }));
+                Item::Lock(name, Some(locked)) => {
+                    locked.check(len, digests).map_err(NotVerifiedError::from)?;
+                    held.extend(locked.digests().map(|digest| entry(digest, Some(name))));
                 }
                 Item::Pin(pin) => {
                     pin.check(digests).map_err(NotVerifiedError::from)?;
-                    proofs.push(Proof { digest: pin.digest(), lock: None });
+                    held.push(entry(pin.digest(), None));
                 }
             }
         }
-        Ok(proofs)
+        Ok(held)
     }
 }
 
-/// A piece of evidence that held.
-#[derive(Clone, Debug, Eq, PartialEq)]
-#[non_exhaustive]
-pub struct Proof {
-    /// The digest that was given and found.
-    pub digest: Digest,
-    /// The name under which a lock file gave it; `None` for a pin from the caller.
-    pub lock: Option<String>,
+/// What vouched for a file, for its report.
+fn entry(digest: Digest, lock: Option<&str>) -> EvidenceEntry {
+    EvidenceEntry { kind: "pin", digest: digest.to_string(), lock: lock.map(str::to_owned) }
 }
 
 #[cfg(test)]
@@ -139,8 +133,8 @@ mod tests {
 
     fn check(evidence: &Evidence, bytes: &[u8]) -> Result<usize, String> {
         let digests = Hasher::hash(bytes, evidence.algorithms());
-        let proofs = evidence.check(bytes.len().try_into().unwrap(), &digests);
-        proofs.map(|proofs| proofs.len()).map_err(|error| error.code().to_owned())
+        let held = evidence.check(bytes.len().try_into().unwrap(), &digests);
+        held.map(|held| held.len()).map_err(|error| error.code().to_owned())
     }
 
     #[test]

@@ -99,7 +99,7 @@ pub(crate) struct Loaded {
     pub(crate) digests: Digests,
 }
 
-/// Why there are no bytes, and how many there would have been.
+/// Why there are no bytes, and how many there are to the best of our knowledge: a reader is not read to its end.
 #[derive(Debug)]
 pub(crate) struct Unread {
     pub(crate) error: Error,
@@ -132,8 +132,7 @@ fn load_reader(mut reader: impl Read, algorithms: Algorithms, limits: &Limits) -
         }
         hasher.update(chunk);
         let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        // The rest is not read, so that the whole length is not known.
-        check_len(len, limits).map_err(|unread| Unread { len: None, ..unread })?;
+        check_len(len, limits)?;
     }
 }
 

@@ -3,8 +3,24 @@
 //! One call verifies the bytes, decodes them in a WebAssembly sandbox, and checks the answer; it fails closed. No byte of
 //! the file is ever executed, resolved, converted or constructed. What comes out is plain: arrays as they lie in the
 //! file, and a description of layers from a closed table.
+//!
+//! ```no_run
+//! use flux_airlock::{Airlock, Evidence, Input, Pin};
+//!
+//! let airlock = Airlock::new()?;
+//! let pin: Pin = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad".parse()?;
+//! let model = airlock.open(Input::path("model.bson"), &Evidence::pin(pin))?;
+//! if let Some(weight) = model.tensor("model.layers[1].weight") {
+//!     let values: Vec<f32> = weight.to_vec()?;
+//!     println!("{} values", values.len());
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! [`Airlock::open`] wants [`Evidence`]: a digest from somebody who vouches for the file. [`Airlock::open_unverified`] does
+//! without, and [`Airlock::inspect`] describes any file without handing out a weight. What a file may cost is granted by
+//! [`Limits`]. An [`Error`] says by its variant who must act.
 #![deny(unsafe_code)]
-#![expect(dead_code, reason = "the inner door comes next")]
 #![cfg_attr(
     not(test),
     deny(
@@ -38,7 +54,7 @@ pub mod text;
 
 pub use airlock::{Airlock, AirlockBuilder};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
-pub use evidence::{Evidence, Proof};
+pub use evidence::Evidence;
 pub use flux_airlock_trust::{Digest, DigestError, Entry, LockError, LockFile, Mismatch, Pin};
 pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, NoteCode, Why};
 pub use input::Input;
