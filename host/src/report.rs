@@ -477,7 +477,7 @@ struct Beginning<'a> {
 
 impl<'a> Beginning<'a> {
     fn of(bytes: &'a [u8]) -> Self {
-        let cut = bytes.get(..MOST_TEXT);
+        let cut = bytes.split_at_checked(MOST_TEXT).filter(|(_, rest)| !rest.is_empty()).map(|(head, _)| head);
         let len = cut.and_then(|_| u64::try_from(bytes.len()).ok());
         let head = cut.unwrap_or(bytes);
         let text = match str::from_utf8(head) {
@@ -816,3 +816,319 @@ const MOST_VERSION: usize = 32;
 /// From so many bytes on, threads are started to hash them, and no more than so many.
 const WORTH_THREADS: usize = 8 << 20;
 const MOST_THREADS: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+    use flux_airlock_wire::{AsideName, Function, NoteCode, Why};
+    use serde_json::{Value as Json, json};
+
+    fn report(f: Fixture) -> Json {
+        serde_json::from_str(&f.open().report().to_json()).unwrap()
+    }
+
+    #[test]
+    fn a_report_has_every_key_of_the_schema_in_its_order() {
+        let mut f = Fixture::new();
+        let dense = f.dense(1, 2, Function::Relu);
+        f.variable("m", dense);
+        let text = f.open().report().to_json();
+        let keys = [
+            "schema",
+            "file",
+            "format",
+            "evidence",
+            "verdict",
+            "refusal",
+            "written_by",
+            "variables",
+            "tensors",
+            "omitted",
+            "scalars",
+            "layers",
+            "opaque",
+            "notes",
+            "dangers",
+            "sandbox",
+        ];
+        let places: Vec<usize> = keys.iter().map(|key| text.find(&format!("\"{key}\":")).unwrap()).collect();
+        assert!(places.is_sorted());
+        let json: Json = serde_json::from_str(&text).unwrap();
+        assert_eq!(json.as_object().unwrap().len(), keys.len());
+        assert_eq!(json["schema"], "airlock.report/1");
+        assert_eq!((&json["verdict"], &json["format"]), (&json!("opened"), &json!("bson.jl")));
+        assert_eq!((&json["refusal"], &json["dangers"]), (&Json::Null, &Json::Null));
+        assert_eq!(json["written_by"], json!({"flux": null, "julia": null, "bson_jl": null}));
+        assert_eq!(json["variables"], json!([{"name": "m", "summary": "Dense(1 => 2, relu)"}]));
+        let digest = hex(&Sha256::digest(1.0_f32.to_le_bytes().repeat(2)));
+        assert_eq!(
+            json["tensors"][0],
+            json!({"path": "m.weight", "eltype": "Float32", "size": [2, 1], "offset": 1, "bytes": 8, "sha256": digest})
+        );
+        assert_eq!(
+            json["layers"],
+            json!([{"name": "m", "node": {"kind": "Dense", "fields": {
+                "weight": {"tensor": "m.weight"}, "bias": {"tensor": "m.bias"},
+                "σ": {"function": "relu", "module": "NNlib"},
+            }}}])
+        );
+    }
+
+    #[test]
+    fn a_refusal_has_no_content() {
+        let refusal = RefusalEntry {
+            code: "depth-limit".to_owned(),
+            message: "more levels".to_owned(),
+            offset: Some(9),
+            path: None,
+            limit: Some("depth".to_owned()),
+            value: Some(256),
+        };
+        let report = Report::refused(FileEntry::default(), "bson", Vec::new(), refusal, None);
+        let json: Json = serde_json::from_str(&report.to_json_pretty()).unwrap();
+        assert_eq!(json["verdict"], "refused");
+        assert_eq!(
+            json["refusal"],
+            json!({"code": "depth-limit", "message": "more levels", "offset": 9, "path": null, "limit": "depth", "value": 256})
+        );
+        for key in ["evidence", "variables", "tensors", "omitted", "scalars", "layers", "opaque", "notes"] {
+            assert_eq!(json[key], json!([]), "{key}");
+        }
+        assert_eq!((&json["file"]["sha256"], &json["sandbox"]), (&Json::Null, &Json::Null));
+    }
+
+    #[test]
+    fn numbers_are_json_numbers_only_where_those_are_exact() {
+        let mut f = Fixture::new();
+        let big = 1_i64 << 53;
+        let mut all = vec![f.int(big), f.int(big + 1), f.int(-big), f.int(-big - 1)];
+        all.extend([0.1, f64::NAN, f64::INFINITY, -f64::INFINITY, 1e300].map(|value| f.double(value)));
+        all.push(f.number(Eltype::Float32, &0.1_f32.to_le_bytes()));
+        all.push(f.number(Eltype::Float16, &0x2e66_u16.to_le_bytes()));
+        all.push(f.number(Eltype::UInt128, &[0xff; 16]));
+        all.push(f.number(Eltype::ComplexFloat64, &[1.0_f64.to_le_bytes(), (-2.0_f64).to_le_bytes()].concat()));
+        all.push(f.number(Eltype::Char, &[0, 0, 0, b'"']));
+        all.push(f.number(Eltype::Bool, &[1]));
+        let list = f.list(&all);
+        f.variable("m", list);
+        let report = f.open().report();
+        let texts: Vec<String> = report.scalars().map(|scalar| serde_json::to_string(&scalar.value).unwrap()).collect();
+        let expected = [
+            "9007199254740992",
+            "\"9007199254740993\"",
+            "-9007199254740992",
+            "\"-9007199254740993\"",
+            "0.1",
+            "\"NaN\"",
+            "\"Inf\"",
+            "\"-Inf\"",
+            "1e+300",
+            "0.1",
+            "0.1",
+            "\"340282366920938463463374607431768211455\"",
+            "\"1.0 - 2.0im\"",
+            r#""\"""#,
+            "true",
+        ];
+        assert_eq!(texts, expected);
+    }
+
+    #[test]
+    fn long_strings_are_cut_and_others_are_marked() {
+        let mut f = Fixture::new();
+        let (whole, long) = ("x".repeat(MOST_TEXT), format!("x{}", "é".repeat(MOST_TEXT)));
+        let all = [f.string(&whole), f.string(&long), f.string([b'a', 0xff]), f.string("")];
+        let list = f.list(&all);
+        f.variable("m", list);
+        let json = report(f);
+        let scalars = &json["scalars"];
+        assert_eq!(scalars[0], json!({"path": "m[1]", "eltype": "String", "value": whole}));
+        assert_eq!(scalars[1]["value"].as_str().unwrap().len(), MOST_TEXT - 1);
+        assert_eq!(scalars[1]["cut"], 2 * MOST_TEXT + 1);
+        assert_eq!(scalars[2], json!({"path": "m[3]", "eltype": "String", "value": "a\\xff", "escaped": true}));
+        assert_eq!(json["layers"][0]["node"]["items"][2], json!({"text": "a\\xff", "escaped": true}));
+        assert_eq!(json["layers"][0]["node"]["items"][3], json!({"text": ""}));
+    }
+
+    #[test]
+    fn scalars_are_listed_up_to_a_cap() {
+        let mut f = Fixture::new();
+        let all: Vec<u32> = (0..10_003).map(|_| f.number(Eltype::UInt8, &[7])).collect();
+        let list = f.list(&all);
+        f.variable("m", list);
+        let json = report(f);
+        assert_eq!(json["scalars"].as_array().unwrap().len(), 10_000);
+        assert_eq!(json["scalars_more"], 3);
+    }
+
+    #[test]
+    fn a_node_that_is_used_again_is_referred_to() {
+        let mut f = Fixture::new();
+        let dense = f.dense(1, 1, Function::Identity);
+        let pair = f.tuple(&[dense, dense]);
+        let empty = f.list(&[]);
+        let list = f.list(&[pair, empty, empty, pair]);
+        f.variable("a", list);
+        f.variable("b", dense);
+        let json = report(f);
+        let items = &json["layers"][0]["node"]["items"];
+        assert_eq!(items[0]["id"], 2);
+        assert_eq!(items[0]["items"][0]["id"], 1);
+        assert_eq!(items[0]["items"][1], json!({"ref": 1}));
+        assert_eq!(items[1], json!({"type": "list", "items": []}));
+        assert_eq!(items[3], json!({"ref": 2}));
+        assert_eq!(json["layers"][1], json!({"name": "b", "node": {"ref": 1}}));
+        assert_eq!(
+            json["tensors"][0]["also_at"],
+            json!(["b.weight", "a[4][1].weight", "a[1][2].weight", "a[4][2].weight"])
+        );
+    }
+
+    #[test]
+    fn what_is_nested_deeply_stands_apart() {
+        let mut f = Fixture::new();
+        let mut node = f.int(7);
+        for _ in 0..200 {
+            node = f.list(&[node]);
+        }
+        f.variable("m", node);
+        let json = report(f);
+        let layers = json["layers"].as_array().unwrap();
+        assert!(layers.len() > 2);
+        // Followed through the references, all of it is there.
+        let apart = |id: &Json| layers.iter().map(|entry| &entry["node"]).find(|node| node["id"] == *id).unwrap();
+        let mut at = &layers[0]["node"];
+        let mut levels = 0;
+        while at.get("scalar").is_none() {
+            match at.get("ref") {
+                Some(id) => at = apart(id),
+                None => {
+                    at = &at["items"][0];
+                    levels += 1;
+                }
+            }
+        }
+        assert_eq!((levels, &at["scalar"]), (200, &json!(7)));
+    }
+
+    #[test]
+    fn every_sort_of_node_has_its_form() {
+        let mut f = Fixture::new();
+        let (int, symbol, null) = (f.int(1), f.symbol("s"), f.node(&Node::Null));
+        let truth = f.node(&Node::Bool(true));
+        let supplied = f.node(&Node::Int(3));
+        let float = f.node(&Node::Float(f64::INFINITY));
+        let record = f.record(&[("a b", int)]);
+        let named = f.named_tuple(&[("a", symbol)]);
+        let (size, items) = (crate::fixture::ids(&[1, 2]), crate::fixture::ids(&[int, null]));
+        let array = f.node(&Node::Array { size: Ids::new(&size).unwrap(), items: Ids::new(&items).unwrap() });
+        let closure = f.opaque(Why::Closure, &["Main", "#1#2"], &[int]);
+        let all = f.tuple(&[symbol, null, truth, supplied, float, record, named, array, closure]);
+        f.root(all);
+        f.note(closure, NoteCode::ActiveDropped);
+        let json = report(f);
+        assert_eq!(json["layers"][0]["name"], Json::Null);
+        let message = "an anonymous function or closure: its code is not looked at, and what it captured is below";
+        assert_eq!(
+            json["layers"][0]["node"],
+            json!({"type": "tuple", "items": [
+                {"symbol": "s"},
+                {"scalar": null, "eltype": "Nothing"},
+                {"scalar": true, "eltype": "Bool"},
+                {"scalar": 3, "eltype": "Int64"},
+                {"scalar": "Inf", "eltype": "Float64"},
+                {"type": "record", "items": [["a b", {"scalar": 1, "eltype": "Int64"}]]},
+                {"type": "named-tuple", "items": [["a", {"symbol": "s"}]]},
+                {"type": "array", "size": [1, 2], "items": [
+                    {"scalar": 1, "eltype": "Int64"}, {"scalar": null, "eltype": "Nothing"},
+                ]},
+                {"opaque": "closure", "type": "Main.var\"#1#2\"", "message": message, "children": [
+                    {"scalar": 1, "eltype": "Int64"},
+                ]},
+            ]})
+        );
+        assert_eq!(
+            json["opaque"],
+            json!([{"path": "root[9]", "why": "closure", "type": "Main.var\"#1#2\"", "message": message}])
+        );
+        assert_eq!(
+            (&json["notes"][0]["path"], &json["notes"][0]["code"]),
+            (&json!("root[9]"), &json!("active-dropped"))
+        );
+    }
+
+    #[test]
+    fn omitted_arrays_have_their_reason() {
+        let mut f = Fixture::new();
+        let (model, state) = (f.list(&[]), f.ones(&[2]));
+        f.variable("m", model);
+        f.aside(model, AsideName::State, state);
+        let json = report(f);
+        assert_eq!(json["tensors"], json!([]));
+        assert_eq!(json["omitted"][0]["path"], "m.state");
+        assert_eq!(json["omitted"][0]["why"], "recurrent-state");
+    }
+
+    #[test]
+    fn versions_are_a_range_of_what_is_known() {
+        let mut f = Fixture::new();
+        let julia = f.text("1.6.1");
+        f.answer.written_by.flux = Some(((12, 0), Some((14, 25))));
+        f.answer.written_by.julia = Some(julia);
+        assert_eq!(report(f)["written_by"], json!({"flux": "0.12.0–0.14.25", "julia": "1.6.1", "bson_jl": null}));
+        let mut f = Fixture::new();
+        f.answer.written_by.flux = Some(((15, 0), None));
+        assert_eq!(report(f)["written_by"]["flux"], "0.15.0–");
+    }
+
+    #[test]
+    fn json_cannot_deceive_a_terminal() {
+        let mut f = Fixture::new();
+        let text = "a\u{202e}b\u{7f}c\u{9b}d\n\u{2028}😀\u{e0001}é";
+        let (string, symbol) = (f.string(text), f.symbol(text));
+        let record = f.record(&[(text, string), ("s", symbol)]);
+        f.variable(text, record);
+        let report = f.open().report();
+        for (json, line) in [(report.to_json(), true), (report.to_json_pretty(), false)] {
+            assert!(json.chars().all(|c| (c == '\n' && !line) || c.is_ascii_graphic() || c == ' ' || is_harmless(c)));
+            // And nothing is lost by it.
+            let value: Json = serde_json::from_str(&json).unwrap();
+            assert_eq!(value["variables"][0]["name"], text);
+            assert_eq!(value["layers"][0]["node"]["items"][0][0], text);
+            assert_eq!(value, serde_json::to_value(&report).unwrap());
+        }
+        let mut written = Vec::new();
+        report.write_json(&mut written, false).unwrap();
+        assert_eq!(String::from_utf8(written).unwrap(), report.to_json());
+    }
+
+    #[test]
+    fn many_variables_have_short_summaries() {
+        let mut f = Fixture::new();
+        let dense = f.dense(1, 1, Function::Identity);
+        let list = f.list(&vec![dense; 100]);
+        for name in 0..20_000 {
+            f.variable(&format!("v{name}"), list);
+        }
+        let grant = crate::answer::Grant { path_bytes: 64 << 20, ..crate::fixture::GRANT };
+        let (file, checked) = f.check(&grant).unwrap();
+        let report = crate::fixture::model(file, checked).report();
+        let bytes: usize = report.variables().map(|variable| variable.summary.chars().count()).sum();
+        assert!(bytes <= MOST_SUMMARIES);
+    }
+
+    #[test]
+    fn arrays_are_hashed_alike_on_one_core_and_on_many() {
+        let mut f = Fixture::new();
+        let all: Vec<u32> = (1..6).map(|n| f.ones(&[n * 200_000])).collect();
+        let list = f.list(&all);
+        f.variable("m", list);
+        let model = f.open();
+        let report = model.report();
+        for (entry, tensor) in report.tensors().zip(model.tensors()) {
+            assert_eq!((entry.path, entry.sha256), (tensor.path(), hex(&Sha256::digest(tensor.bytes()))));
+        }
+        assert_eq!(report.tensors().count(), 5);
+    }
+}

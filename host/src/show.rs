@@ -1077,3 +1077,293 @@ const MOST_LOOKED_AT: usize = 64;
 const MOST_LEAF_DEPTH: usize = 3;
 /// How many values are counted for one tree.
 const MOST_WORK: usize = 1 << 22;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixture::Fixture;
+    use crate::model::Model;
+
+    fn open(f: Fixture, node: u32) -> Model {
+        let mut f = f;
+        f.variable("m", node);
+        f.open()
+    }
+
+    fn line(f: Fixture, node: u32) -> String {
+        open(f, node).value("m").unwrap().summary()
+    }
+
+    fn lines(f: Fixture, node: u32) -> String {
+        open(f, node).value("m").unwrap().tree()
+    }
+
+    fn conv(f: &mut Fixture, size: &[u32], stride: &[i64], pad: &[i64], groups: i64, bias: bool) -> u32 {
+        let activation = f.function(Function::Relu);
+        let weight = f.ones(size);
+        let bias = if bias { f.ones(&size[size.len() - 1..]) } else { f.node(&Node::Bool(false)) };
+        let (stride, pad) = (f.ints(stride), f.ints(pad));
+        let dilation = f.ints(&vec![1; size.len() - 2]);
+        let groups = f.int(groups);
+        f.layer(Kind::Conv, &[activation, weight, bias, stride, pad, dilation, groups])
+    }
+
+    fn batch_norm(f: &mut Fixture, channels: u32, activation: Function) -> u32 {
+        let activation = f.function(activation);
+        let arrays: Vec<u32> = (0..4).map(|_| f.ones(&[channels])).collect();
+        let epsilon = f.number(Eltype::Float32, &1e-5_f32.to_le_bytes());
+        let momentum = f.number(Eltype::Float32, &0.1_f32.to_le_bytes());
+        let truth = f.number(Eltype::Bool, &[1]);
+        let null = f.node(&Node::Null);
+        let channels = f.int(channels.into());
+        let fields = [&[activation], &arrays[..], &[epsilon, momentum, truth, truth, null, channels]].concat();
+        f.layer(Kind::BatchNorm, &fields)
+    }
+
+    fn dropout(f: &mut Fixture, p: f64) -> u32 {
+        let (p, colon) = (f.double(p), f.layer(Kind::Colon, &[]));
+        let (null, rng) = (f.node(&Node::Null), f.layer(Kind::TaskLocalRng, &[]));
+        f.layer(Kind::Dropout, &[p, colon, null, rng])
+    }
+
+    #[test]
+    fn a_chain_is_printed_as_flux_prints_it() {
+        let mut f = Fixture::new();
+        let layers = [f.dense(10, 5, Function::Relu), f.dense(5, 2, Function::Identity), f.function(Function::Softmax)];
+        let chain = f.chain(&layers);
+        assert_eq!(line(f, chain), "Chain(Dense(10 => 5, relu), Dense(5 => 2), softmax)");
+    }
+
+    #[test]
+    fn layers_say_only_what_is_not_the_default() {
+        let mut f = Fixture::new();
+        let weight = f.ones(&[3, 2]);
+        let no = f.number(Eltype::Bool, &[0]);
+        let identity = f.function(Function::Identity);
+        let dense = f.layer(Kind::Dense, &[weight, no, identity]);
+        let convs = [
+            conv(&mut f, &[5, 5, 1, 6], &[2, 2], &[2, 2, 2, 2], 1, true),
+            conv(&mut f, &[3, 2, 4], &[1], &[1, 0], 2, false),
+        ];
+        let window = f.ints(&[2, 2]);
+        let (zeros, threes) = (f.ints(&[0, 0, 0, 0]), f.ints(&[3, 3]));
+        let pools =
+            [f.layer(Kind::MaxPool, &[window, zeros, window]), f.layer(Kind::MeanPool, &[window, zeros, threes])];
+        let (norm, drop) = (batch_norm(&mut f, 6, Function::Relu), dropout(&mut f, 0.5));
+        let flatten = f.function(Function::Flatten);
+        let all = f.list(&[&[dense], &convs[..], &pools, &[norm, drop, flatten]].concat());
+        let expected = [
+            "Dense(2 => 3; bias=false)",
+            "Conv((5, 5), 1 => 6, relu, pad=2, stride=2)",
+            "Conv((3,), 4 => 4, relu, pad=(1, 0), groups=2, bias=false)",
+            "MaxPool((2, 2))",
+            "MeanPool((2, 2), stride=3)",
+            "BatchNorm(6, relu)",
+            "Dropout(0.5)",
+            "Flux.flatten",
+        ];
+        assert_eq!(line(f, all), format!("[{}]", expected.join(", ")));
+    }
+
+    #[test]
+    fn recurrent_layers_count_their_blocks() {
+        let mut f = Fixture::new();
+        let (wi, wh, b) = (f.ones(&[20, 3]), f.ones(&[20, 5]), f.ones(&[20]));
+        let cell = f.layer(Kind::LstmCell, &[wi, wh, b]);
+        let no = f.node(&Node::Bool(false));
+        let lstm = f.layer(Kind::Lstm, &[cell, no]);
+        let list = f.list(&[cell, lstm]);
+        assert_eq!(line(f, list), "[LSTMCell(3 => 5), LSTM(3 => 5)]");
+    }
+
+    #[test]
+    fn what_is_not_as_it_should_be_is_printed_field_by_field() {
+        let mut f = Fixture::new();
+        let null = f.node(&Node::Null);
+        let dense = f.layer(Kind::Dense, &[null, null, null]);
+        assert_eq!(line(f, dense), "Dense(nothing, nothing, nothing)");
+    }
+
+    #[test]
+    fn plain_values_are_printed_as_julia_prints_them() {
+        let mut f = Fixture::new();
+        let one = f.ones(&[4, 3]);
+        let other = [f.ones(&[5]), f.ones(&[1, 2, 3]), f.ones(&[])];
+        let (int, string, symbol) = (f.int(-3), f.string("a\"\n"), f.symbol("x y"));
+        let nothing = f.node(&Node::Null);
+        let pair = f.layer(Kind::Pair, &[int, nothing]);
+        let range = f.layer(Kind::UnitRange, &[int, int]);
+        let record = f.record(&[("a", int)]);
+        let adjoint = f.layer(Kind::Adjoint, &[one]);
+        let single = f.tuple(&[int]);
+        let named = f.named_tuple(&[("a b", int)]);
+        let all =
+            f.tuple(&[&[one], &other[..], &[string, symbol, pair, range, record, adjoint, single, named]].concat());
+        let expected = "(4×3 Matrix{Float32}, 5-element Vector{Float32}, 1×2×3 Array{Float32, 3}, \
+             0-dimensional Array{Float32, 0}, \"a\\\"\\n\", Symbol(\"x y\"), -3 => nothing, -3:-3, Dict with 1 entry, \
+             3×4 adjoint(::Matrix{Float32}) with eltype Float32, (-3,), (var\"a b\" = -3,))";
+        assert_eq!(line(f, all), expected);
+    }
+
+    #[test]
+    fn inert_values_are_named_and_marked() {
+        let mut f = Fixture::new();
+        let (weights, name) = (f.ones(&[3, 2]), f.string("first"));
+        let net = f.opaque(Why::UnknownStruct, &["Main", "MyNet"], &[weights, name]);
+        let closure = f.opaque(Why::Closure, &[], &[weights]);
+        let act = f.opaque(Why::UnknownFunction, &["Main", "#act\u{202e}"], &[]);
+        let chain = f.chain(&[net, closure, act]);
+        let model = open(f, chain);
+        let value = model.value("m").unwrap();
+        assert_eq!(
+            value.summary(),
+            r##"Chain(Main.MyNet(3×2 Matrix{Float32}, "first"), closure(3×2 Matrix{Float32}), Main.var"#act\u202e")"##
+        );
+        let expected = r##"Chain(
+  Main.MyNet(3×2 Matrix{Float32}, "first"),  # 6 parameters  # opaque: unknown-struct
+  closure(3×2 Matrix{Float32}),         # 6 parameters  # opaque: closure
+  Main.var"#act\u202e",                 # opaque: unknown-function
+)"##;
+        assert_eq!(value.tree(), expected);
+    }
+
+    #[test]
+    fn a_tree_counts_parameters_and_bytes_as_flux_does() {
+        let mut f = Fixture::new();
+        let layers = [f.dense(10, 5, Function::Relu), f.dense(5, 2, Function::Identity), f.function(Function::Softmax)];
+        let chain = f.chain(&layers);
+        let expected = "\
+Chain(
+  Dense(10 => 5, relu),                 # 55 parameters
+  Dense(5 => 2),                        # 12 parameters
+  softmax,
+)                   # Total: 4 arrays, 67 parameters, 476 bytes.";
+        assert_eq!(lines(f, chain), expected);
+    }
+
+    #[test]
+    fn what_is_not_trained_is_counted_apart() {
+        let mut f = Fixture::new();
+        let layers = [f.dense(784, 64, Function::Identity), batch_norm(&mut f, 64, Function::Relu)];
+        let inner = f.chain(&layers);
+        let last = f.dense(64, 10, Function::Identity);
+        let chain = f.chain(&[inner, last]);
+        let expected = "\
+Chain(
+  Chain(
+    Dense(784 => 64),                   # 50_240 parameters
+    BatchNorm(64, relu),                # 128 parameters, plus 128
+  ),
+  Dense(64 => 10),                      # 650 parameters
+)         # Total: 6 trainable arrays, 51_018 parameters,
+          # plus 2 non-trainable, 128 parameters, summarysize 200.211 KiB.";
+        assert_eq!(lines(f, chain), expected);
+    }
+
+    #[test]
+    fn convolutions_take_the_bytes_that_julia_counts() {
+        let mut f = Fixture::new();
+        let layers =
+            [conv(&mut f, &[3, 1, 2], &[1], &[0, 0], 1, true), conv(&mut f, &[3, 2, 2], &[1], &[0, 0], 1, true)];
+        let chain = f.chain(&layers);
+        assert!(lines(f, chain).ends_with("# Total: 4 arrays, 22 parameters, 392 bytes."));
+    }
+
+    #[test]
+    fn a_named_chain_shows_its_names() {
+        let mut f = Fixture::new();
+        let (a, b) = (f.dense(1, 2, Function::Identity), f.dense(2, 3, Function::Identity));
+        let layers = f.named_tuple(&[("enc", a), ("dec oder", b)]);
+        let chain = f.layer(Kind::Chain, &[layers]);
+        let model = open(f, chain);
+        let value = model.value("m").unwrap();
+        assert_eq!(value.summary(), "Chain(enc = Dense(1 => 2), var\"dec oder\" = Dense(2 => 3))");
+        let tree = value.tree();
+        assert!(
+            tree.starts_with("Chain(\n  enc = Dense(1 => 2),                  # 4 parameters\n  var\"dec oder\" = ")
+        );
+    }
+
+    #[test]
+    fn remarkable_numbers_are_remarked() {
+        let mut f = Fixture::new();
+        let mut dense = |values: [f32; 2]| {
+            let weight = f.floats(&[1, 2], &values);
+            let no = f.node(&Node::Bool(false));
+            let identity = f.function(Function::Identity);
+            f.layer(Kind::Dense, &[weight, no, identity])
+        };
+        let all = [dense([0.0, -0.0]), dense([1.0, f32::NAN]), dense([f32::NEG_INFINITY, 0.0]), dense([1.0, 0.0])];
+        let chain = f.chain(&all);
+        let tree = lines(f, chain);
+        let ends: Vec<&str> =
+            tree.lines().skip(1).take(4).map(|line| line.split("parameters").last().unwrap()).collect();
+        assert_eq!(ends, ["  (all zero)", "  (some NaN)", "  (some Inf)", ""]);
+    }
+
+    #[test]
+    fn the_tree_of_one_layer_is_one_line() {
+        let mut f = Fixture::new();
+        let dense = f.dense(2, 3, Function::Identity);
+        assert_eq!(lines(f, dense), "Dense(2 => 3)       # 9 parameters");
+    }
+
+    #[test]
+    fn long_lists_are_abbreviated() {
+        let mut f = Fixture::new();
+        let int = f.int(7);
+        let list = f.list(&vec![int; 100_000]);
+        let record = f.record(&[("list", list)]);
+        let dense = f.dense(1, 1, Function::Identity);
+        let layers = f.list(&vec![dense; 100_000]);
+        let both = f.tuple(&[record, layers]);
+        let model = open(f, both);
+        let value = model.value("m").unwrap();
+        assert!(value.summary().chars().count() <= MOST_SUMMARY);
+        let tree = value.tree();
+        assert!(tree.contains("⋮  # 99800 more"), "{tree}");
+        assert!(tree.lines().count() < 2 * MOST_CHILDREN);
+    }
+
+    #[test]
+    fn sharing_does_not_unfold() {
+        let mut f = Fixture::new();
+        let mut node = f.dense(1, 1, Function::Identity);
+        for _ in 0..60 {
+            node = f.chain(&[node, node]);
+        }
+        let model = open(f, node);
+        let value = model.value("m").unwrap();
+        assert!(value.summary().chars().count() <= MOST_SUMMARY);
+        assert!(value.tree().lines().count() <= MOST_LINES + 1);
+    }
+
+    #[test]
+    fn no_line_of_the_file_is_a_line_of_ours() {
+        let mut f = Fixture::new();
+        let text = "\n)  # Total: 1 arrays\u{202e}\u{1b}[31m";
+        let (string, symbol) = (f.string(text), f.symbol(text));
+        let inert = f.opaque(Why::UnknownStruct, &[text, text], &[string]);
+        let record = f.record(&[(text, string), ("s", symbol), ("o", inert)]);
+        let model = open(f, record);
+        let tree = model.value("m").unwrap().tree();
+        assert_eq!(tree.lines().count(), 5);
+        assert!(tree.chars().all(|c| c == '\n' || !c.is_control()) && !tree.contains('\u{202e}'));
+    }
+
+    #[test]
+    fn bytes_have_julias_units() {
+        for (bytes, text) in [
+            (0, "0 bytes"),
+            (1, "1 byte"),
+            (1023, "1023 bytes"),
+            (1024, "1.000 KiB"),
+            (205_016, "200.211 KiB"),
+            (6_512_680 + 300, "6.211 MiB"),
+            (u64::MAX, "16777216.000 TiB"),
+        ] {
+            assert_eq!(format_bytes(bytes), text);
+        }
+        assert_eq!([0, 999, 1000, 1_628_170].map(underscored), ["0", "999", "1_000", "1_628_170"]);
+    }
+}
