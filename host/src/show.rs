@@ -41,7 +41,7 @@ pub(crate) fn summary_within(value: Value<'_>, most: usize) -> String {
 /// The value as a tree of lines.
 pub(crate) fn tree(value: Value<'_>) -> String {
     let mut tree = Tree::new();
-    tree.value(value, 0, None, 0);
+    tree.value(value, 0, "", 0);
     while tree.out.ends_with('\n') {
         tree.out.pop();
     }
@@ -645,13 +645,12 @@ impl Tree {
         }
     }
 
-    fn value(&mut self, value: Value<'_>, indent: usize, name: Option<&str>, depth: usize) {
-        let prefix = name.map(|name| format!("{} = ", identifier(name))).unwrap_or_default();
+    fn value(&mut self, value: Value<'_>, indent: usize, prefix: &str, depth: usize) {
         if self.lines == 0 {
             return;
         }
         let Some((begin, end)) = brackets(value).filter(|_| depth < MOST_DEPTH && is_expanded(value)) else {
-            self.leaf(value, indent, &prefix);
+            self.leaf(value, indent, prefix);
             return;
         };
         let mark = match value.form() {
@@ -671,14 +670,22 @@ impl Tree {
     /// The values inside of a container, tuples of layers spread.
     fn children(&mut self, value: Value<'_>, indent: usize, depth: usize) {
         match value.form() {
-            Form::NamedTuple(fields) | Form::Record(fields) => self.fields(fields, indent, depth),
+            Form::NamedTuple(fields) => self.fields(fields, indent, depth),
+            Form::Record(fields) => {
+                self.all(fields, |name| format!("{} => ", symbol(name)), indent, depth);
+            }
+            Form::Struct(Kind::Dict | Kind::IdDict, _) => {
+                let (Some(keys), Some(values)) = (value.field("keys"), value.field("values")) else { return };
+                let entries = keys.values().zip(values.values());
+                self.all(entries, |key| format!("{} => ", summary_within(key, MOST_NAME)), indent, depth);
+            }
             Form::Array(_, values) | Form::List(values) | Form::Tuple(values) => self.values(values, indent, depth),
             _ => {
                 for child in value.values() {
                     match child.form() {
                         Form::NamedTuple(fields) => self.fields(fields, indent, depth),
                         Form::Tuple(values) => self.values(values, indent, depth),
-                        _ => self.value(child, indent, None, depth),
+                        _ => self.value(child, indent, "", depth),
                     }
                 }
             }
@@ -686,24 +693,23 @@ impl Tree {
     }
 
     fn values(&mut self, values: Values<'_>, indent: usize, depth: usize) {
-        let skipped = skipped_lines(values.len());
-        for (at, value) in values.enumerate() {
-            if skipped.contains(&at) {
-                if at == skipped.start {
-                    self.line(indent, &format!("⋮  # {} more", skipped.len()));
-                }
-                continue;
-            }
-            if self.lines == 0 {
-                return;
-            }
-            self.value(value, indent, None, depth);
-        }
+        self.all(values.map(|value| ((), value)), |()| String::new(), indent, depth);
     }
 
     fn fields(&mut self, fields: Fields<'_>, indent: usize, depth: usize) {
-        let skipped = skipped_lines(fields.len());
-        for (at, (name, value)) in fields.enumerate() {
+        self.all(fields, |name| format!("{} = ", identifier(name)), indent, depth);
+    }
+
+    /// Values with what stands before them: the first and the last of many.
+    fn all<'a, K>(
+        &mut self,
+        all: impl ExactSizeIterator<Item = (K, Value<'a>)>,
+        prefix: impl Fn(K) -> String,
+        indent: usize,
+        depth: usize,
+    ) {
+        let skipped = skipped_lines(all.len());
+        for (at, (key, value)) in all.enumerate() {
             if skipped.contains(&at) {
                 if at == skipped.start {
                     self.line(indent, &format!("⋮  # {} more", skipped.len()));
@@ -713,7 +719,7 @@ impl Tree {
             if self.lines == 0 {
                 return;
             }
-            self.value(value, indent, Some(name), depth);
+            self.value(value, indent, &prefix(key), depth);
         }
     }
 
@@ -821,7 +827,8 @@ fn brackets(value: Value<'_>) -> Option<(String, &'static str)> {
         Form::Array(..) | Form::List(_) => ("[".to_owned(), "]"),
         Form::NamedTuple(_) => ("(;".to_owned(), ")"),
         Form::Opaque(opaque) => (format!("{}(", opaque_name(&opaque)), ")"),
-        Form::Record(_) => ("Dict(".to_owned(), ")"),
+        Form::Record(_) | Form::Struct(Kind::Dict, _) => ("Dict(".to_owned(), ")"),
+        Form::Struct(Kind::IdDict, _) => ("IdDict(".to_owned(), ")"),
         Form::Struct(kind, _) if is_container(kind) => (format!("{}(", kind.name()), ")"),
         Form::Tuple(_) => ("(".to_owned(), ")"),
         _ => return None,
@@ -844,7 +851,15 @@ const fn is_container(kind: Kind) -> bool {
 
 /// Does a value hold more than numbers, arrays and functions?
 fn is_expanded(value: Value<'_>) -> bool {
-    let is_named = matches!(value.form(), Form::Record(_) | Form::NamedTuple(_));
+    let is_named = match value.form() {
+        Form::Record(_) | Form::NamedTuple(_) => true,
+        Form::Struct(Kind::Dict | Kind::IdDict, _) => {
+            // Keys or values of one type of numbers are arrays.
+            let is_list = |field| value.field(field).is_some_and(|list| matches!(list.form(), Form::List(_)));
+            return is_list("keys") && is_list("values") && value.field("keys").is_some_and(|keys| count(keys) > 0);
+        }
+        _ => false,
+    };
     value.values().take(MOST_LOOKED_AT).any(|child| is_named || !is_leaf(child, MOST_LEAF_DEPTH))
 }
 
@@ -857,7 +872,7 @@ fn is_leaf(value: Value<'_>, depth: usize) -> bool {
         Form::Struct(kind, fields) => match kind.group() {
             Group::Layer => fields.len() == 0,
             Group::Callable => false,
-            _ => true,
+            _ => !matches!(kind, Kind::Dict | Kind::IdDict) || !is_expanded(value),
         },
         Form::Opaque(opaque) => opaque.children.is_empty(),
         Form::List(values) => values.is_empty(),
@@ -1282,6 +1297,25 @@ Chain(
         assert!(
             tree.starts_with("Chain(\n  enc = Dense(1 => 2),                  # 4 parameters\n  var\"dec oder\" = ")
         );
+    }
+
+    #[test]
+    fn the_entries_of_a_dict_have_lines_of_their_own() {
+        let mut f = Fixture::new();
+        let (lr, run) = (f.string("lr"), f.string("run"));
+        let (rate, name) = (f.double(0.01), f.string("a"));
+        let (keys, values) = (f.list(&[lr, run]), f.list(&[rate, name]));
+        let dict = f.layer(Kind::Dict, &[keys, values]);
+        let record = f.record(&[("meta", dict), ("x y", rate)]);
+        let expected = "\
+Dict(
+  :meta => Dict(
+    \"lr\" => 0.01,
+    \"run\" => \"a\",
+  ),
+  Symbol(\"x y\") => 0.01,
+)";
+        assert_eq!(lines(f, record), expected);
     }
 
     #[test]
