@@ -1190,9 +1190,7 @@ mod tests {
             }
             for tensor in model.tensors() {
                 let found = model.tensor(tensor.path()).map(|found| (found.offset(), found.size()));
-                if let Some(found) = found {
-                    assert_eq!(found, (tensor.offset(), tensor.size()));
-                }
+                assert_eq!(found, Some((tensor.offset(), tensor.size())), "{}", tensor.path());
             }
             true
         }

@@ -70,7 +70,7 @@ impl Model {
     /// The value at this path, by whichever of its paths.
     #[must_use]
     pub fn value(&self, path: &str) -> Option<Value<'_>> {
-        let id = resolve(self.opened.source(), path)?;
+        let id = resolve(self.opened.source(), &self.opened.checked.paths, path)?;
         Some(Value { opened: &self.opened, id })
     }
 

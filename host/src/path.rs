@@ -441,7 +441,7 @@ pub(crate) fn refusal_path(file: &[u8], segments: &[Segment]) -> Option<String> 
 }
 
 /// The node that this path leads to, by whichever way.
-pub(crate) fn resolve(source: Source<'_>, path: &str) -> Option<u32> {
+pub(crate) fn resolve(source: Source<'_>, paths: &Paths, path: &str) -> Option<u32> {
     let (root, mut rest) = split_root(path)?;
     let mut variables = source.variables.iter();
     let named = |name: Option<u32>| Root(name.map(|text| source.name(text))).to_string() == root;
@@ -449,24 +449,35 @@ pub(crate) fn resolve(source: Source<'_>, path: &str) -> Option<u32> {
     while !rest.is_empty() {
         let node = source.node(at);
         let (step, after) = split_step(&node, rest)?;
-        let edge = match node {
-            Node::Struct { kind, .. } => {
-                let field = step.strip_prefix('.')?;
-                kind.fields().iter().position(|name| *name == field)?
-            }
-            Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
-                names.iter().position(|text| Step::Name(source.name(text)).to_string() == step)?
-            }
-            Node::Opaque { why, .. } => {
-                let prefix = if why == Why::Closure { ".captured" } else { ".fields" };
-                index(step.strip_prefix(prefix)?)?
-            }
-            _ => index(step)?,
-        };
-        at = node.children().get(edge)?;
+        let child = edge(source, &node, step).and_then(|edge| node.children().get(edge));
+        at = child.or_else(|| {
+            let asides = (0..).zip(source.asides).filter(|(_, aside)| aside.owner == at);
+            let mut named = asides.filter(|(id, _)| paths.aside_step(source, *id).to_string() == step);
+            named.next().map(|(_, aside)| aside.value)
+        })?;
         rest = after;
     }
     Some(at)
+}
+
+/// Which child of a node this step leads to.
+fn edge(source: Source<'_>, node: &Node<'_>, step: &str) -> Option<usize> {
+    match *node {
+        Node::Struct { kind, .. } => {
+            let field = step.strip_prefix('.')?;
+            kind.fields().iter().position(|name| *name == field)
+        }
+        Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
+            names.iter().position(|text| Step::Name(source.name(text)).to_string() == step)
+        }
+        Node::Opaque { why, .. } => index(step.strip_prefix(prefix(why))?),
+        _ => index(step),
+    }
+}
+
+/// How the parts of an opaque value are called.
+const fn prefix(why: Why) -> &'static str {
+    if matches!(why, Why::Closure) { ".captured" } else { ".fields" }
 }
 
 /// The name at the beginning of a path, and the steps after it.
@@ -482,7 +493,7 @@ fn split_root(path: &str) -> Option<(&str, &str)> {
 fn split_step<'a>(node: &Node<'_>, rest: &'a str) -> Option<(&'a str, &'a str)> {
     let end = if let Some(quoted) = rest.strip_prefix("[\"") {
         closing_quote(quoted)?.checked_add(4)?
-    } else if rest.starts_with('[') || matches!(node, Node::Opaque { .. }) {
+    } else if rest.starts_with('[') || matches!(node, Node::Opaque { why, .. } if rest.starts_with(prefix(*why))) {
         rest.find(']')?.checked_add(1)?
     } else {
         let name = rest.strip_prefix('.')?;
@@ -1478,6 +1489,10 @@ mod tests {
         let dict = f.record(&[("a.b", unknown), ("]\"", unknown), ("c", shared)]);
         let chain = f.chain(&[dict]);
         f.variable("m.x", chain);
+        let states = [f.ones(&[2]), f.ones(&[3])];
+        for state in states {
+            f.aside(unknown, AsideName::State0, state);
+        }
         let (file, checked) = f.check(&GRANT).unwrap();
         let source = checked.source(&file);
         let texts = all(&file, &checked).remove(0);
@@ -1487,10 +1502,15 @@ mod tests {
             "var\"m.x\".layers[1][\"]\\\"\"].fields[1].captured[1]",
             "var\"m.x\".layers[1].c",
         ] {
-            assert_eq!(resolve(source, path), Some(shared), "{path}");
+            assert_eq!(resolve(source, &checked.paths, path), Some(shared), "{path}");
             found += usize::from(texts.contains(path));
         }
         assert_eq!(found, 3);
+        let beside = ["state0", "[\"state0 2\"]"].map(|step| {
+            let dot = if step.starts_with('[') { "" } else { "." };
+            resolve(source, &checked.paths, &format!("var\"m.x\".layers[1][\"a.b\"]{dot}{step}"))
+        });
+        assert_eq!(beside, states.map(Some));
         for path in [
             "",
             "m",
@@ -1501,7 +1521,7 @@ mod tests {
             "var\"m.x\".layers[1]x",
             "var\"m.x\".layers[1].c.",
         ] {
-            assert_eq!(resolve(source, path), None, "{path}");
+            assert_eq!(resolve(source, &checked.paths, path), None, "{path}");
         }
     }
 
