@@ -50,7 +50,7 @@ pub(crate) enum Test {
 pub(crate) enum Slot {
     /// The file's field at this place, counted from 0.
     At(u8, Is),
-    /// A mode switch, which becomes `nothing`; `true` is worth a note.
+    /// A mode switch, as it is, but `true`, which becomes `nothing` and is worth a note.
     Active(u8),
     /// A mode switch of Flux 0.9 and before, which says nothing of the saver's intent: `nothing`.
     Dropped(u8, Is),

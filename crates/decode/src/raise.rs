@@ -1000,6 +1000,7 @@ impl<'t> Raise<'t> {
         let part = |at: u8| parts.get(usize::from(at)).copied().unwrap_or(0);
         match *slot {
             Slot::At(at, _) => Ok(part(at)),
+            Slot::Active(at) if self.class(part(at)).sort != Sort::True => Ok(part(at)),
             Slot::Active(_) | Slot::Dropped(..) | Slot::Null => self.null(),
             Slot::False => self.node(&Node::Bool(false), Class::of(Sort::False)),
             Slot::True => self.node(&Node::Bool(true), Class::of(Sort::True)),

@@ -24,6 +24,7 @@ pub(crate) fn scan(window: Window<'_>, file_len: u32, limits: &Limits) -> (Tape,
         keys: Vec::new(),
         limits,
         file_len,
+        claimed: 0,
         evidence: Evidence::None,
     };
     let result = scan.run().map_err(|stop| scan.judge(stop));
@@ -64,6 +65,8 @@ struct Scan<'s, 'l> {
     keys: Vec<(NameId, RecordId)>,
     limits: &'l Limits,
     file_len: u32,
+    /// The length that the file's document claims.
+    claimed: u32,
     evidence: Evidence,
 }
 
@@ -82,6 +85,7 @@ impl Scan<'_, '_> {
         };
         let claimed = i32::from_le_bytes(length);
         let end = u32::try_from(claimed).unwrap_or(0);
+        self.claimed = end;
         if end == self.file_len && end >= SMALLEST_DOCUMENT {
             self.evidence = Evidence::Length;
         }
@@ -291,10 +295,21 @@ impl Scan<'_, '_> {
 
     /// Reads a length that is at least `least`.
     fn length(&mut self, least: i32, offset: u32, id: RecordId) -> Result<u32, Stop> {
+        let start = self.window.offset();
         let found = i32::from_le_bytes(self.fixed::<4>(offset, id)?);
+        self.doubt(start, found);
         match u32::try_from(found) {
             Ok(len) if found >= least => Ok(len),
             _ => Err(Stop::new(Code::NegativeLength { found }, offset, id)),
+        }
+    }
+
+    /// An element that goes beyond what the file's document claims for itself does not speak for BSON, if it is the first.
+    fn doubt(&mut self, start: u32, len: i32) {
+        let is_first = self.tape.len() == 2 && self.evidence == Evidence::Element;
+        let end = u32::try_from(len).ok().and_then(|len| start.checked_add(len));
+        if is_first && end.is_none_or(|end| end > self.claimed) {
+            self.evidence = Evidence::None;
         }
     }
 
@@ -338,6 +353,7 @@ impl Scan<'_, '_> {
         let start = self.window.offset();
         let room = self.room();
         let claimed = i32::from_le_bytes(self.fixed::<4>(offset, id)?);
+        self.doubt(start, claimed);
         match u32::try_from(claimed) {
             Ok(len) if len >= SMALLEST_DOCUMENT && len <= room => {
                 self.open(id, start, start.saturating_add(len), is_array, keeps_strings);
