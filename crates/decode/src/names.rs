@@ -5,7 +5,7 @@
 
 use alloc::{vec, vec::Vec};
 
-use flux_airlock_wire::Span;
+use flux_airlock_wire::{Eltype, Span};
 
 use crate::{ix, len32};
 
@@ -36,6 +36,26 @@ const KNOWN: &[&str] = &[
     "symbol",
     "tuple",
     "unionall",
+    "Main",
+    "Core",
+    "Base",
+    "BFloat16",
+    "Bool",
+    "Char",
+    "Float16",
+    "Float32",
+    "Float64",
+    "Int128",
+    "Int16",
+    "Int32",
+    "Int64",
+    "Int8",
+    "UInt128",
+    "UInt16",
+    "UInt32",
+    "UInt64",
+    "UInt8",
+    "TypeName",
 ];
 
 pub(crate) const TAG: NameId = 0;
@@ -60,6 +80,33 @@ pub(crate) const SVEC: NameId = 18;
 pub(crate) const SYMBOL: NameId = 19;
 pub(crate) const TUPLE: NameId = 20;
 pub(crate) const UNIONALL: NameId = 21;
+pub(crate) const MAIN: NameId = 22;
+pub(crate) const CORE: NameId = 23;
+pub(crate) const BASE: NameId = 24;
+pub(crate) const TYPE_NAME: NameId = 41;
+
+/// The number that a type of this name is, if it is `Core`'s.
+pub(crate) const fn number(name: NameId) -> Option<Eltype> {
+    Some(match name {
+        25 => Eltype::BFloat16,
+        26 => Eltype::Bool,
+        27 => Eltype::Char,
+        28 => Eltype::Float16,
+        29 => Eltype::Float32,
+        30 => Eltype::Float64,
+        31 => Eltype::Int128,
+        32 => Eltype::Int16,
+        33 => Eltype::Int32,
+        34 => Eltype::Int64,
+        35 => Eltype::Int8,
+        36 => Eltype::UInt128,
+        37 => Eltype::UInt16,
+        38 => Eltype::UInt32,
+        39 => Eltype::UInt64,
+        40 => Eltype::UInt8,
+        _ => return None,
+    })
+}
 
 /// All names met so far.
 pub(crate) struct Names {
@@ -176,6 +223,11 @@ impl Names {
         self.entries.get(ix(id)).is_some_and(|entry| entry.is_utf8)
     }
 
+    /// Does the file have this name?
+    pub(crate) fn is_seen(&self, id: NameId) -> bool {
+        self.entries.get(ix(id)).is_some_and(|entry| entry.offset != UNSEEN)
+    }
+
     /// How long a name is.
     pub(crate) fn len(&self, id: NameId) -> u32 {
         self.entries.get(ix(id)).map_or(0, |entry| entry.len)
@@ -237,6 +289,15 @@ mod tests {
         ];
         for (id, text) in ids.into_iter().zip(texts) {
             assert_eq!(names.text(id), Some(text));
+        }
+        let ids = [MAIN, CORE, BASE, TYPE_NAME];
+        for (id, text) in ids.into_iter().zip(["Main", "Core", "Base", "TypeName"]) {
+            assert_eq!(names.text(id), Some(text));
+        }
+        for id in 0..u32::try_from(names.count()).unwrap() {
+            if let Some(eltype) = number(id) {
+                assert_eq!(names.text(id), Some(eltype.name()));
+            }
         }
         let ids = [JL_ANONYMOUS, JL_BOTTOM_TYPE, STRUCT, SVEC, SYMBOL, TUPLE, UNIONALL];
         let texts = ["jl_anonymous", "jl_bottom_type", "struct", "svec", "symbol", "tuple", "unionall"];

@@ -481,11 +481,11 @@ impl<'t> Raise<'t> {
         if tag != Tag::DataType {
             return self.open(id, data, true, entry, What::Opaque(Why::UnknownStruct, ty));
         }
+        if self.tape.get(data).form == Form::Binary {
+            return self.primitive(ty, data);
+        }
         let path = types::path(self.tape, ty);
         let path = path.as_ref();
-        if self.tape.get(data).form == Form::Binary {
-            return self.primitive(ty, data, path);
-        }
         let Some(path) = path else {
             return self.open(id, data, true, entry, What::Opaque(Why::UnknownStruct, ty));
         };
@@ -508,7 +508,7 @@ impl<'t> Raise<'t> {
         self.open(id, data, true, entry, what)
     }
 
-    fn primitive(&mut self, ty: RecordId, data: RecordId, path: Option<&types::Path>) -> Result<(), Stop> {
+    fn primitive(&mut self, ty: RecordId, data: RecordId) -> Result<(), Stop> {
         if let Some(eltype) = types::primitive(self.tape, ty) {
             let sort = match eltype {
                 Eltype::Bool => Sort::Other,
@@ -519,6 +519,7 @@ impl<'t> Raise<'t> {
             let offset = self.tape.get(data).a;
             return self.leaf(&Node::Number { eltype, offset }, Class::of(sort));
         }
+        let path = types::path(self.tape, ty);
         let is_pointer = path.is_some_and(|path| matches!(path.text(), "Core.Ptr" | "Core.LLVMPtr"));
         let why = if is_pointer { Why::Pointer } else { Why::UnknownPrimitive };
         self.inert(why, self.tape.field(ty, names::NAME))
@@ -925,7 +926,8 @@ impl<'t> Raise<'t> {
             .flux
             .filter(|(since, until)| since <= until)
             .map(|(since, until)| (since, Some(until).filter(|&until| until < catalogue::NEWEST)));
-        let version = (0..tape.len()).find_map(|id| types::julia_version(tape, id));
+        let has_closures = tape.names.is_seen(names::TYPE_NAME);
+        let version = (0..tape.len()).filter(|_| has_closures).find_map(|id| types::julia_version(tape, id));
         if let Some(span) = version {
             self.out.written_by.julia = Some(self.text(span)?);
         }

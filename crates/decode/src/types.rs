@@ -42,11 +42,11 @@ impl Path {
 ///
 /// Julia 0.7 to 1.4 write `Main.Core.Float32`, others `Core.Float32`; it is one type.
 pub(crate) fn parts(tape: &Tape, list: RecordId) -> impl Iterator<Item = RecordId> + '_ {
-    let text = |id| tape.names.text(tape.get(id).a);
     let mut children = tape.children(list).peekable();
     let first = children.next();
-    let second = children.peek().and_then(|&id| text(id));
-    let skipped = first.and_then(text) == Some("Main") && matches!(second, Some("Core" | "Base"));
+    let name = |id: RecordId| tape.get(id).a;
+    let skipped = first.map(name) == Some(names::MAIN)
+        && children.peek().is_some_and(|&id| matches!(name(id), names::BASE | names::CORE));
     first.filter(|_| !skipped).into_iter().chain(children)
 }
 
@@ -115,6 +115,9 @@ pub(crate) fn param(tape: &Tape, ty: RecordId, index: usize) -> Option<RecordId>
 /// What the elements of an array of this type are, if they are numbers.
 pub(crate) fn eltype(tape: &Tape, ty: RecordId) -> Option<Eltype> {
     let ty = tape.resolve(ty);
+    if let Some(number) = number(tape, ty) {
+        return Some(number);
+    }
     let path = path(tape, ty)?;
     if path.text() == "Base.Complex" {
         return number(tape, param(tape, ty, 0)?)?.complex().filter(|_| param_count(tape, ty) == 1);
@@ -122,7 +125,7 @@ pub(crate) fn eltype(tape: &Tape, ty: RecordId) -> Option<Eltype> {
     if path.text() == "Core.Nothing" || path.text() == "Core.Void" {
         return Some(Eltype::Nothing);
     }
-    number(tape, ty)
+    None
 }
 
 /// The primitive type of this description, if it is one whose width we know.
@@ -131,38 +134,21 @@ pub(crate) fn primitive(tape: &Tape, ty: RecordId) -> Option<Eltype> {
 }
 
 fn number(tape: &Tape, ty: RecordId) -> Option<Eltype> {
-    let path = path(tape, ty)?;
-    if param_count(tape, ty) != 0 {
+    if tape.get(ty).tag() != Tag::DataType {
         return None;
     }
-    let eltype = match path.name() {
-        "BFloat16" => Eltype::BFloat16,
-        "Bool" => Eltype::Bool,
-        "Char" => Eltype::Char,
-        "Float16" => Eltype::Float16,
-        "Float32" => Eltype::Float32,
-        "Float64" => Eltype::Float64,
-        "Int128" => Eltype::Int128,
-        "Int16" => Eltype::Int16,
-        "Int32" => Eltype::Int32,
-        "Int64" => Eltype::Int64,
-        "Int8" => Eltype::Int8,
-        "UInt128" => Eltype::UInt128,
-        "UInt16" => Eltype::UInt16,
-        "UInt32" => Eltype::UInt32,
-        "UInt64" => Eltype::UInt64,
-        "UInt8" => Eltype::UInt8,
-        _ => return None,
-    };
-    let is_home = path.module() == "Core" || eltype == Eltype::BFloat16 && path.module() == "BFloat16s";
-    is_home.then_some(eltype)
+    let mut parts = parts(tape, tape.field(ty, names::NAME)?).map(|part| tape.get(part).a);
+    let (Some(module), Some(name), None) = (parts.next(), parts.next(), parts.next()) else { return None };
+    let eltype = names::number(name)?;
+    let is_home = module == names::CORE || eltype == Eltype::BFloat16 && tape.names.bytes(module) == b"BFloat16s";
+    (is_home && param_count(tape, ty) == 0).then_some(eltype)
 }
 
 /// Does this type's name begin with `Main.Core`, as Julia 0.7 to 1.4 write it?
 pub(crate) fn has_main_core(tape: &Tape, ty: RecordId) -> bool {
     let Some(list) = tape.field(ty, names::NAME) else { return false };
-    let mut parts = tape.children(list).map(|part| tape.names.bytes(tape.get(part).a));
-    parts.next() == Some(b"Main") && parts.next() == Some(b"Core")
+    let mut parts = tape.children(list).map(|part| tape.get(part).a);
+    parts.next() == Some(names::MAIN) && parts.next() == Some(names::CORE)
 }
 
 /// The version of Julia that a closure's `TypeName` begins with.

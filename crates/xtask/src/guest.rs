@@ -137,7 +137,7 @@ impl Compiler {
 
 /// The compiler's flags. Of two remappings that both fit, the later one holds.
 fn flags(root: &Path, target: &Path) -> OsString {
-    let mut flags = OsString::from(format!("-Clink-arg=-zstack-size={STACK_BYTES}"));
+    let mut flags = OsString::from(format!("-Clink-arg=-zstack-size={STACK_BYTES}\u{1f}-Ctarget-feature=-bulk-memory"));
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     for (from, to) in [(cargo_home.as_deref(), "/cargo"), (Some(root), "/flux-airlock"), (Some(target), "/target")] {
