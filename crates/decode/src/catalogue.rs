@@ -54,6 +54,8 @@ pub(crate) enum Slot {
     Active(u8),
     /// A mode switch of Flux 0.9 and before, which says nothing of the saver's intent: `nothing`.
     Dropped(u8, Is),
+    /// Absent: a value without fields, which is what the layer has if nothing else is said.
+    Default(Kind),
     /// Absent: `false`.
     False,
     /// Absent: this number.
@@ -229,8 +231,8 @@ use Is::{
 };
 use NoteCode as Say;
 use Slot::{
-    Active, Affine, At, Dropped, False, Float, Identity, Int, LengthOf, Like, Null, Pad, Param, Repeat, SizeOf,
-    Squared, True, Zeroed,
+    Active, Affine, At, Default, Dropped, False, Float, Identity, Int, LengthOf, Like, Null, Pad, Param, Repeat,
+    SizeOf, Squared, True, Zeroed,
 };
 
 /// As many fields, of which nothing is asked.
@@ -416,8 +418,8 @@ static LAYOUTS: &[Layout] = &[
     flux("Flux.AdaptiveMaxPool",  (1, 2), ((11, 0), NEWEST), Kind::AdaptiveMaxPool, &[At(0, Ints)]),
     flux("Flux.AdaptiveMeanPool", (1, 2), ((11, 0), NEWEST), Kind::AdaptiveMeanPool, &[At(0, Ints)]),
     flux("Flux.AlphaDropout", (3, 2), ((13, 0), NEWEST),   Kind::AlphaDropout, &[At(0, Number), Active(1), At(2, Any)]),
-    flux("Flux.AlphaDropout", (2, 1), ((8, 0), (12, 10)),  Kind::AlphaDropout, &[At(0, Number), Dropped(1, Switch), Null]),
-    flux("Flux.AlphaDropout", (1, 1), ((10, 0), (10, 1)),  Kind::AlphaDropout, &[At(0, Number), Null, Null]),
+    flux("Flux.AlphaDropout", (2, 1), ((8, 0), (12, 10)),  Kind::AlphaDropout, &[At(0, Number), Dropped(1, Switch), RNG]),
+    flux("Flux.AlphaDropout", (1, 1), ((10, 0), (10, 1)),  Kind::AlphaDropout, &[At(0, Number), Null, RNG]),
     flux("Flux.BatchNorm", (11, 4), ((12, 0), NEWEST),     Kind::BatchNorm, NORM_11),
     flux("Flux.BatchNorm", (8, 4),  ((5, 2), (6, 10)),     Kind::BatchNorm, NORM_8_DEVIATION)
         .test(Test::BeforeParameters).note(&[Say::MovingDeviation]),
@@ -448,11 +450,11 @@ static LAYOUTS: &[Layout] = &[
         &[At(0, Callable), At(1, Kernel), At(2, Bias), At(3, Ints), Pad(4, 3), Like(3, 1)]),
     flux("Flux.Diagonal", (2, 1), ((4, 0), (12, 10)),      Kind::Scale, &[At(0, Array), At(1, Bias), Identity]),
     flux("Flux.Dropout", (4, 3), ((13, 0), NEWEST),        Kind::Dropout, &[At(0, Number), At(1, Dims), Active(2), At(3, Any)]),
-    flux("Flux.Dropout", (3, 2), ((10, 2), (12, 10)),      Kind::Dropout, &[At(0, Number), At(1, Dims), Active(2), Null]),
+    flux("Flux.Dropout", (3, 2), ((10, 2), (12, 10)),      Kind::Dropout, &[At(0, Number), At(1, Dims), Active(2), RNG]),
     flux("Flux.Dropout", (3, 1), ((9, 0), (9, 0)),         Kind::Dropout,
-        &[At(0, Number), At(1, Dims), Dropped(2, Switch), Null]),
-    flux("Flux.Dropout", (2, 2), ((10, 0), (10, 1)),       Kind::Dropout, &[At(0, Number), At(1, Dims), Null, Null]),
-    flux("Flux.Dropout", (2, 1), ((4, 0), (8, 3)),         Kind::Dropout, &[At(0, Number), Null, Dropped(1, Switch), Null]),
+        &[At(0, Number), At(1, Dims), Dropped(2, Switch), RNG]),
+    flux("Flux.Dropout", (2, 2), ((10, 0), (10, 1)),       Kind::Dropout, &[At(0, Number), At(1, Dims), Null, RNG]),
+    flux("Flux.Dropout", (2, 1), ((4, 0), (8, 3)),         Kind::Dropout, &[At(0, Number), Default(Kind::Colon), Dropped(1, Switch), RNG]),
     flux("Flux.Embedding", (2, 2), ((16, 11), NEWEST),     Kind::Embedding, &[At(0, Matrix), At(1, IntOrNull)]),
     flux("Flux.Embedding", (1, 1), ((12, 5), (16, 10)),    Kind::Embedding, &[At(0, Matrix), Null]),
     flux("Flux.EmbeddingBag", (2, 2), ((13, 16), NEWEST),  Kind::EmbeddingBag, &[At(0, Matrix), At(1, Callable)]),
@@ -639,6 +641,7 @@ static LAYOUTS: &[Layout] = &[
     data("Zygote.Params", 2, Kind::ZygoteParams, any(2)),
 ];
 
+const RNG: Slot = Default(Kind::TaskLocalRng);
 const CALLS: &[NoteCode] = &[Say::RecurrentCalls];
 const RECUR_2: &[(u8, AsideName)] = &[(1, Aside::State)];
 const RECUR_3: &[(u8, AsideName)] = &[(1, Aside::Init), (2, Aside::State)];
@@ -676,8 +679,8 @@ mod tests {
                         | Affine(at, _)
                         | Squared(at)
                         | Zeroed(at) => at == field,
-                        False | Float(_) | Identity | Int(_) | LengthOf(_) | Like(..) | Null | Param(_) | SizeOf(_)
-                        | True => false,
+                        Default(_) | False | Float(_) | Identity | Int(_) | LengthOf(_) | Like(..) | Null
+                        | Param(_) | SizeOf(_) | True => false,
                     }),
                 };
                 let is_aside = row.asides.iter().any(|&(at, _)| at == field);

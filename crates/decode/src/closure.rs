@@ -769,6 +769,7 @@ fn base_name(name: &str) -> Option<Term> {
 /// A function that `NNlib` or Flux exports under this name.
 fn exported_function(name: &str) -> Option<Function> {
     match name {
+        "gelu" => Some(Function::GeluTanh),
         "sigmoid" => Some(Function::Sigma),
         "hardsigmoid" => Some(Function::HardSigma),
         "logsigmoid" => Some(Function::LogSigma),

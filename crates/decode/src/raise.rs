@@ -871,7 +871,8 @@ impl<'t> Raise<'t> {
                 (is_pad && (pad.n == like.n || Some(pad.n) == like.n.checked_mul(2)), at)
             }
             Slot::Param(at) => (self.param_node(ty, at).is_some(), at),
-            Slot::False
+            Slot::Default(_)
+            | Slot::False
             | Slot::Float(_)
             | Slot::Identity
             | Slot::Int(_)
@@ -1008,6 +1009,7 @@ impl<'t> Raise<'t> {
             Slot::True => self.node(&Node::Bool(true), Class::of(Sort::True)),
             Slot::Float(x) => self.node(&Node::Float(x), Class::of(Sort::Float)),
             Slot::Zeroed(_) => self.node(&Node::Float(0.0), Class::of(Sort::Float)),
+            Slot::Default(kind) => self.callable_of(kind, &[]),
             Slot::Identity => self.node(&Node::Function(Function::Identity), Class::of(Sort::Identity)),
             Slot::Int(n) => self.integer(n),
             Slot::LengthOf(at) => match self.class(part(at)) {
@@ -1118,9 +1120,15 @@ fn sort_of(why: Why) -> Sort {
     }
 }
 
-/// The function of this home; losses lived in `Flux` itself before 0.11.
+/// The function of this home, by its name of today.
 fn find_function(module: &str, name: &str) -> Option<Function> {
-    Function::find(module, name).or_else(|| (module == "Flux").then(|| Function::find("Flux.Losses", name)).flatten())
+    match (module, name) {
+        // One formula, renamed in NNlib 0.9.28.
+        ("NNlib", "gelu") => Some(Function::GeluTanh),
+        // Losses lived in Flux itself before 0.11.
+        ("Flux", _) => Function::find(module, name).or_else(|| Function::find("Flux.Losses", name)),
+        _ => Function::find(module, name),
+    }
 }
 
 impl Is {

@@ -44,7 +44,7 @@ functions! {
     Cpu "Flux" "cpu", Flatten "Flux" "flatten", Gpu "Flux" "gpu", Normalise "Flux" "normalise",
     MlutilsFlatten "MLUtils" "flatten", MlutilsUnsqueeze "MLUtils" "unsqueeze",
     Unsqueeze "Flux" "unsqueeze",
-    Celu "NNlib" "celu", Elu "NNlib" "elu", Gelu "NNlib" "gelu", GeluErf "NNlib" "gelu_erf",
+    Celu "NNlib" "celu", Elu "NNlib" "elu", GeluErf "NNlib" "gelu_erf",
     GeluSigmoid "NNlib" "gelu_sigmoid", GeluTanh "NNlib" "gelu_tanh", HardSigma "NNlib" "hardσ",
     Hardswish "NNlib" "hardswish", Hardtanh "NNlib" "hardtanh", Leakyrelu "NNlib" "leakyrelu", Lisht "NNlib" "lisht",
     LogSigma "NNlib" "logσ", Logcosh "NNlib" "logcosh", Logsoftmax "NNlib" "logsoftmax", Maxpool "NNlib" "maxpool",
