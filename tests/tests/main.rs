@@ -3,6 +3,7 @@
 mod closures;
 mod corpus;
 mod fixtures;
+mod generations;
 mod genuine;
 mod limits;
 mod museum;
