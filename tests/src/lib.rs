@@ -3,6 +3,8 @@
 //! They are written apart from the decoder and from the host's checker, slowly and plainly, so that the three can disagree.
 //! The tests and the fuzz targets share them.
 
+mod strict;
+
 use std::collections::BTreeSet;
 
 use flux_airlock_decode::decode;
@@ -10,6 +12,8 @@ use flux_airlock_wire::{
     Answer, Aside, Counts, Element, Eltype, Kind, Limits, Node, Note, Refusal, Span, Tensor, Variable, Why,
 };
 use sha2::{Digest as _, Sha256};
+
+pub use strict::{is_structural, strict};
 
 /// The defaults of the limits that the decoder counts, as `flux_airlock::Limits` documents them.
 pub const DEFAULTS: Limits = Limits {
@@ -31,6 +35,22 @@ pub const DEFAULTS: Limits = Limits {
 pub fn native(mut file: &[u8], limits: &Limits) -> Vec<u8> {
     let len = u32::try_from(file.len()).expect("a file of a test is small");
     decode(&mut file, len, limits)
+}
+
+/// Decodes a small file, checks all that must hold of the answer, and that the second reader judges the file alike.
+///
+/// # Errors
+///
+/// A sentence that says what does not hold.
+pub fn judged(file: &[u8], limits: &Limits) -> Result<Verdict, String> {
+    let verdict = well_formed(file, &native(file, limits), limits)?;
+    match (&verdict, strict(file)) {
+        (Verdict::Opened(_), Err(rule)) => Err(format!("opened, and breaks a rule: {rule}")),
+        (Verdict::Refused(refusal), Ok(())) if is_structural(refusal.code.name()) => {
+            Err(format!("breaks no rule, and is refused: {refusal:?}"))
+        }
+        _ => Ok(verdict),
+    }
 }
 
 /// What an answer says, taken apart.

@@ -39,18 +39,23 @@ pub(crate) struct Accept {
 
 /// A number or a string that a report must list.
 #[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Scalar {
+    pub(crate) path: String,
     pub(crate) eltype: String,
     pub(crate) value: String,
 }
 
-/// An array that a report must list.
-#[derive(Deserialize)]
+/// An array that a report must list. The path is empty where any is right.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Array {
+    pub(crate) path: String,
     pub(crate) eltype: String,
     pub(crate) size: Vec<u32>,
     pub(crate) offset: u32,
     pub(crate) bytes: u32,
+    pub(crate) omitted: bool,
     pub(crate) sha256: String,
 }
 

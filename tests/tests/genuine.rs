@@ -29,6 +29,7 @@ pub(crate) struct TrueArray {
 /// A number or a string that was in memory.
 #[derive(Deserialize)]
 pub(crate) struct TrueScalar {
+    pub(crate) path: String,
     #[serde(rename = "type")]
     pub(crate) eltype: String,
     pub(crate) value: serde_json::Value,
@@ -104,6 +105,8 @@ fn the_decoder_finds_just_the_arrays_that_were_in_memory() {
 pub(crate) fn true_scalars(truth: &Truth) -> Vec<(String, String)> {
     let text = |scalar: &TrueScalar| match (&*scalar.eltype, &scalar.value) {
         ("BigInt", _) => None,
+        // That a layer was in training: dropped on purpose, since its mode of use decides.
+        ("Bool", serde_json::Value::Bool(true)) if scalar.path.ends_with(".active") => None,
         (eltype, _) if eltype.contains('.') => None,
         // The truth gives a `Float32` with the digits of its `Float64`.
         ("Float32", value) => value.to_string().parse().ok().map(float32),

@@ -1,8 +1,10 @@
 //! Every limit has a pair of files: one that just fits, and one a step beyond. Here the step is in the limit.
 
 use bson::{RawArrayBuf, RawBsonRef, RawDocumentBuf, rawdoc};
+use flux_airlock::{Airlock, Input, Limits, LimitsBuilder};
 use flux_airlock_tests::{DEFAULTS, Verdict, native};
-use flux_airlock_wire::Limits;
+use flux_airlock_wire as wire;
+use serde_json::Value;
 
 use crate::support::{limit, verdict};
 
@@ -11,7 +13,7 @@ fn pair(file: &[u8], name: &str, just: u32) {
     pair_within(file, name, just, DEFAULTS);
 }
 
-fn pair_within(file: &[u8], name: &str, just: u32, limits: Limits) {
+fn pair_within(file: &[u8], name: &str, just: u32, limits: wire::Limits) {
     let fits = verdict(file, &limit(limits, name, just)).unwrap();
     assert!(matches!(fits, Verdict::Opened(_)), "{name} of {just}: {fits:?}");
     match verdict(file, &limit(limits, name, just - 1)).unwrap() {
@@ -147,4 +149,58 @@ fn a_limit_of_zero_refuses_and_does_not_crash() {
             Verdict::Opened(_) => panic!("{name} of 0 opens"),
         }
     }
+}
+
+/// The report on these bytes.
+fn inspect(file: &[u8], limits: LimitsBuilder) -> Value {
+    let airlock = Airlock::builder().limits(limits.build().unwrap()).build().unwrap();
+    serde_json::to_value(airlock.inspect(Input::bytes(file)).unwrap()).unwrap()
+}
+
+/// The file fits in `just` of this limit, and is refused for its sake with `less`.
+fn host_pair(file: &[u8], grant: fn(LimitsBuilder, u64) -> LimitsBuilder, [just, less]: [u64; 2], code: &str) {
+    let fits = inspect(file, grant(Limits::builder(), just));
+    assert_eq!(fits["verdict"], "opened", "{just}: {}", fits["refusal"]);
+    let beyond = inspect(file, grant(Limits::builder(), less));
+    assert_eq!(beyond["refusal"]["code"], code, "{less}");
+    assert_eq!(beyond["refusal"]["value"], less);
+}
+
+#[test]
+fn file_bytes_counts_the_files_bytes() {
+    let file = nulls(100);
+    let len = u64::try_from(file.as_bytes().len()).unwrap();
+    host_pair(file.as_bytes(), LimitsBuilder::file_bytes, [len, len - 1], "file-bytes-limit");
+    let refused = inspect(file.as_bytes(), Limits::builder().file_bytes(len - 1));
+    assert_eq!(refused["file"]["sha256"], Value::Null);
+}
+
+#[test]
+fn fuel_counts_what_the_guest_does() {
+    for file in [nulls(1), nulls(1000), arrays(100), nested(100)] {
+        let used = inspect(file.as_bytes(), Limits::builder())["sandbox"]["fuel_used"].as_u64().unwrap();
+        host_pair(file.as_bytes(), LimitsBuilder::fuel, [used, used - 1], "fuel-limit");
+    }
+}
+
+#[test]
+fn memory_bytes_counts_the_guests_memory() {
+    let file = nulls(200_000);
+    let used = inspect(file.as_bytes(), Limits::builder())["sandbox"]["memory_bytes"].as_u64().unwrap();
+    let page = 1 << 16;
+    host_pair(file.as_bytes(), LimitsBuilder::memory_bytes, [used, used - page], "memory-bytes-limit");
+}
+
+#[test]
+fn path_bytes_counts_the_paths_of_a_report() {
+    let file = arrays(100);
+    let opens = |most| inspect(file.as_bytes(), Limits::builder().path_bytes(most))["verdict"] == "opened";
+    let (mut less, mut just) = (1, 1 << 20);
+    while just - less > 1 {
+        let middle = u64::midpoint(less, just);
+        if opens(middle) { just = middle } else { less = middle }
+    }
+    // At least `list[100]` and its like.
+    assert!(just > 700, "{just}");
+    host_pair(file.as_bytes(), LimitsBuilder::path_bytes, [just, less], "path-bytes-limit");
 }

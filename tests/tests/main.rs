@@ -2,6 +2,7 @@
 
 mod closures;
 mod corpus;
+mod cost;
 mod fixtures;
 mod generations;
 mod genuine;
@@ -9,5 +10,6 @@ mod limits;
 mod museum;
 mod mutations;
 mod oracle;
+mod report;
 mod support;
 mod twins;

@@ -1,14 +1,8 @@
 //! Files with something wrong anywhere: whatever it is, decoding ends, within its limits, with a well-formed answer.
 
-use flux_airlock_tests::{DEFAULTS, Verdict, native, well_formed};
-use flux_airlock_wire::Limits;
+use flux_airlock_tests::{DEFAULTS, Verdict, judged, native};
 
 use crate::support::{corpus, each, files, none, read};
-
-/// Decodes, and checks all that must hold of the answer.
-fn survives(file: &[u8], limits: &Limits) -> Result<Verdict, String> {
-    well_formed(file, &native(file, limits), limits)
-}
 
 fn small(folder: &str, most: usize) -> Vec<(String, Vec<u8>)> {
     let small = files(&corpus(folder)).into_iter().map(|path| (path.display().to_string(), read(&path)));
@@ -22,7 +16,7 @@ fn every_prefix_is_refused() {
     assert!(files.len() > 50);
     none(&each(&files, |(name, file)| {
         for len in 0..file.len() {
-            match survives(&file[..len], &DEFAULTS).map_err(|error| format!("{name}: first {len} bytes: {error}"))? {
+            match judged(&file[..len], &DEFAULTS).map_err(|error| format!("{name}: first {len} bytes: {error}"))? {
                 Verdict::Refused(refusal) if flux_airlock_tests::to_usize(refusal.offset) <= len => {}
                 verdict => return Err(format!("{name}: first {len} bytes: {verdict:?}")),
             }
@@ -32,10 +26,17 @@ fn every_prefix_is_refused() {
 }
 
 #[test]
+fn two_readers_judge_every_small_file_alike() {
+    let mut files = small("accept", 300_000);
+    files.extend(small("reject", 300_000));
+    none(&each(&files, |(name, file)| judged(file, &DEFAULTS).map(drop).map_err(|error| format!("{name}: {error}"))));
+}
+
+#[test]
 fn every_prefix_of_a_bad_file_ends() {
     none(&each(&small("reject", 600), |(name, file)| {
         for len in 0..file.len() {
-            survives(&file[..len], &DEFAULTS).map_err(|error| format!("{name}: first {len} bytes: {error}"))?;
+            judged(&file[..len], &DEFAULTS).map_err(|error| format!("{name}: first {len} bytes: {error}"))?;
         }
         Ok(())
     }));
@@ -52,7 +53,7 @@ fn every_change_of_one_byte_ends() {
             for byte in [0x00, 0x01, 0x7f, 0x80, 0xff, was ^ 0x01, was ^ 0x10, was.wrapping_add(1), was.wrapping_sub(1)]
             {
                 changed[at] = byte;
-                survives(&changed, &DEFAULTS).map_err(|error| format!("{name}: {byte:#04x} at {at}: {error}"))?;
+                judged(&changed, &DEFAULTS).map_err(|error| format!("{name}: {byte:#04x} at {at}: {error}"))?;
             }
             changed[at] = was;
         }
@@ -68,7 +69,7 @@ fn every_length_replaced_ends() {
             for length in [0, 1, 4, 5, 0x7fff_ffff, -1, i32::MIN, i32::try_from(file.len()).unwrap()] {
                 let mut changed = file.clone();
                 changed[at..at + 4].copy_from_slice(&length.to_le_bytes());
-                survives(&changed, &DEFAULTS).map_err(|error| format!("{name}: {length} at {at}: {error}"))?;
+                judged(&changed, &DEFAULTS).map_err(|error| format!("{name}: {length} at {at}: {error}"))?;
             }
         }
         Ok(())
