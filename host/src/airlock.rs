@@ -222,7 +222,7 @@ fn report(passed: Result<Model, Box<Refused>>) -> Result<Report, Error> {
 }
 
 /// What the inner door holds the guest to.
-fn grant(limits: &Limits) -> Grant {
+pub(crate) fn grant(limits: &Limits) -> Grant {
     Grant {
         depth: limits.depth(),
         name_bytes: limits.name_bytes(),

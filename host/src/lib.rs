@@ -40,6 +40,8 @@ mod error;
 mod evidence;
 #[cfg(test)]
 mod fixture;
+#[doc(hidden)]
+pub mod fuzzing;
 mod input;
 mod limits;
 mod model;
