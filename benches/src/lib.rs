@@ -1,0 +1,1 @@
+//! The criterion groups are in `airlock.rs`: `cargo bench -p flux-airlock-benches`.
