@@ -114,6 +114,16 @@ impl Airlock {
         report(self.pass(input, Some(evidence)))
     }
 
+    /// Opens a model, and describes the file if it is refused: [`Airlock::open`] and [`Airlock::inspect_verified`] in one
+    /// reading. Without evidence, `None`, it is [`Airlock::open_unverified`] and [`Airlock::inspect`].
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the report if there is a verdict on the file.
+    pub fn examine(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Rejected> {
+        self.pass(input, evidence).map_err(|refused| refused.report())
+    }
+
     /// The way through: both doors and the chamber.
     fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
         let Inner { limits, sandbox } = &*self.0;
@@ -197,30 +207,46 @@ impl Refused {
         let About { file, evidence, sandbox } = about;
         Box::new(Self { error, file, format, evidence, sandbox: Some(sandbox) })
     }
+
+    /// The report, unless the error says nothing about the file.
+    fn report(self) -> Rejected {
+        let Self { error, file, format, evidence, sandbox } = self;
+        if !error.is_refusal() {
+            return Rejected { error, report: None };
+        }
+        let (limit, value) = error.limit().map(|(limit, granted)| (limit.name().to_owned(), granted)).unzip();
+        let refusal = RefusalEntry {
+            code: error.code().to_owned(),
+            message: error.message(),
+            offset: error.offset(),
+            path: error.path().map(str::to_owned),
+            limit,
+            value,
+        };
+        let report = Report::refused(file, format.name(), evidence, refusal, sandbox);
+        Rejected { error, report: Some(Box::new(report)) }
+    }
 }
 
 /// The report about a file that passed or was refused. What says nothing about the file stays an error.
 fn report(passed: Result<Model, Box<Refused>>) -> Result<Report, Error> {
-    let refused = match passed {
-        Ok(model) => return Ok(model.report()),
-        Err(refused) => *refused,
-    };
-    let Refused { error, file, format, evidence, sandbox } = refused;
-    if !error.is_refusal() {
-        return Err(error);
+    match passed.map_err(|refused| refused.report()) {
+        Ok(model) => Ok(model.report()),
+        Err(Rejected { report: Some(report), .. }) => Ok(*report),
+        Err(Rejected { error, report: None }) => Err(error),
     }
-    let (limit, value) = error.limit().map(|(limit, granted)| (limit.name().to_owned(), granted)).unzip();
-    let refusal = RefusalEntry {
-        code: error.code().to_owned(),
-        message: error.message(),
-        offset: error.offset(),
-        path: error.path().map(str::to_owned),
-        limit,
-        value,
-    };
-    Ok(Report::refused(file, format.name(), evidence, refusal, sandbox))
 }
 
+/// A file that was not opened: why, and the report about it.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+#[non_exhaustive]
+pub struct Rejected {
+    /// Why.
+    pub error: Error,
+    /// What is known of the file; `None` where the error says nothing about it ([`Error::is_refusal`]).
+    pub report: Option<Box<Report>>,
+}
 /// What the inner door holds the guest to.
 pub(crate) fn grant(limits: &Limits) -> Grant {
     Grant {

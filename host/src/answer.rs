@@ -21,7 +21,7 @@
 )]
 
 use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use flux_airlock_wire::answer::{self, Entries};
 use flux_airlock_wire::{
@@ -228,7 +228,11 @@ pub(crate) enum Outcome {
 /// A checked answer: its bytes, and where its entries are.
 #[derive(Debug)]
 pub(crate) struct Checked {
-    entries: Table,
+    entries: Arc<Table>,
+    /// The texts that are names.
+    names: Arc<Bits>,
+    /// What was granted for it.
+    grant: Grant,
     pub(crate) written_by: WrittenBy,
     pub(crate) variables: Vec<Variable>,
     pub(crate) asides: Vec<Aside>,
@@ -248,14 +252,33 @@ struct Table {
 /// A file with the checked answer about it.
 #[derive(Debug)]
 pub(crate) struct Opened {
-    pub(crate) file: Vec<u8>,
+    pub(crate) file: Arc<Vec<u8>>,
     pub(crate) checked: Box<Checked>,
     pub(crate) path_texts: OnceLock<PathTexts>,
 }
 
 impl Opened {
     pub(crate) fn new(file: Vec<u8>, checked: Box<Checked>) -> Self {
-        Self { file, checked, path_texts: OnceLock::new() }
+        Self { file: Arc::new(file), checked, path_texts: OnceLock::new() }
+    }
+
+    /// The same file with this variable alone. Bytes and entries are shared, and paths are found anew.
+    pub(crate) fn only(&self, variable: Variable) -> Result<Self, Flaw> {
+        let Checked { entries, names, grant, written_by, asides, notes, .. } = &*self.checked;
+        let variables = vec![variable];
+        let source = Source { variables: &variables, ..self.source() };
+        let paths = Paths::find(source, notes, names, grant)?;
+        let checked = Checked {
+            entries: Arc::clone(entries),
+            names: Arc::clone(names),
+            grant: *grant,
+            written_by: *written_by,
+            variables,
+            asides: asides.clone(),
+            notes: notes.clone(),
+            paths,
+        };
+        Ok(Self { file: Arc::clone(&self.file), checked: Box::new(checked), path_texts: OnceLock::new() })
     }
 
     /// The parts that nodes and paths are read from.
@@ -367,8 +390,13 @@ pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant) -> Result<Outco
         asides: &asides,
     };
     let paths = Paths::find(source, &notes, &names, grant)?;
-    let entries = Table { answer, texts, tensors, nodes };
-    Ok(Outcome::Opened(Box::new(Checked { entries, written_by, variables, asides, notes, paths })))
+    if let Some(tensor) = paths.unreached() {
+        return Err(Fault::Unreached { tensor }.into());
+    }
+    let entries = Arc::new(Table { answer, texts, tensors, nodes });
+    let names = Arc::new(names);
+    let checked = Checked { entries, names, grant: *grant, written_by, variables, asides, notes, paths };
+    Ok(Outcome::Opened(Box::new(checked)))
 }
 
 fn check_refusal(file: &[u8], refusal: &Refusal) -> Result<(), Fault> {

@@ -8,7 +8,11 @@ use std::{
     fs::{File, FileType, Metadata, OpenOptions},
     io::{self, Read},
     path::{Path, PathBuf},
-    sync::mpsc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+        mpsc,
+    },
     thread,
 };
 
@@ -29,6 +33,8 @@ use crate::{EngineError, Error, InputError, Limit, Limits};
 pub struct Input<'a> {
     name: Option<String>,
     source: Source<'a>,
+    /// Where bytes are counted as they are read.
+    counter: Option<Arc<AtomicU64>>,
 }
 
 enum Source<'a> {
@@ -41,14 +47,15 @@ impl<'a> Input<'a> {
     /// These bytes. They move into the model without a copy.
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { name: None, source: Source::Bytes(bytes.into()) }
+        Self { name: None, source: Source::Bytes(bytes.into()), counter: None }
     }
 
     /// The regular file at this path.
     #[must_use]
     pub fn path(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        Self { name: Some(path.to_string_lossy().into_owned()), source: Source::Path(path.to_owned()) }
+        let name = Some(path.to_string_lossy().into_owned());
+        Self { name, source: Source::Path(path.to_owned()), counter: None }
     }
 
     /// All that this reader gives, up to the limit of [`file_bytes`](crate::LimitsBuilder::file_bytes).
@@ -56,7 +63,7 @@ impl<'a> Input<'a> {
     /// The caller decides what may block.
     #[must_use]
     pub fn reader(reader: impl Read + 'a) -> Self {
-        Self { name: None, source: Source::Reader(Box::new(reader)) }
+        Self { name: None, source: Source::Reader(Box::new(reader)), counter: None }
     }
 
     /// The same input under this name, for reports. A path is its own name otherwise.
@@ -66,6 +73,34 @@ impl<'a> Input<'a> {
         self
     }
 
+    /// The same input, and the number of bytes that were read so far in this counter: for whoever shows progress.
+    #[must_use]
+    pub fn counting(mut self, counter: Arc<AtomicU64>) -> Self {
+        self.counter = Some(counter);
+        self
+    }
+
+    /// The length and the digests of the input, which is read piece by piece and not kept: for pins and lock files.
+    ///
+    /// The same is refused as when a model is opened, but for length. Nothing is parsed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Input`] if it cannot be read, or has changed meanwhile.
+    pub fn hash(self, algorithms: Algorithms) -> Result<(u64, Digests), Error> {
+        let counter = self.counter.unwrap_or_default();
+        match self.source {
+            Source::Bytes(bytes) => Ok((to_u64(bytes.len()), Hasher::hash(&bytes, algorithms))),
+            Source::Path(path) => {
+                let (mut file, before) = open(&path)?;
+                let hashed = hash(&mut Counted { reader: &mut file, counter: &counter }, algorithms)?;
+                check_unchanged(&file, &before, hashed.0 != before.len())?;
+                Ok(hashed)
+            }
+            Source::Reader(reader) => Ok(hash(&mut Counted { reader, counter: &counter }, algorithms)?),
+        }
+    }
+
     /// The name for reports.
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -73,10 +108,11 @@ impl<'a> Input<'a> {
 
     /// Reads and hashes all of it.
     pub(crate) fn load(self, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+        let counter = self.counter.unwrap_or_default();
         match self.source {
             Source::Bytes(bytes) => load_bytes(bytes, algorithms, limits),
-            Source::Path(path) => load_file(&path, algorithms, limits),
-            Source::Reader(reader) => load_reader(reader, algorithms, limits),
+            Source::Path(path) => load_file(&path, algorithms, limits, &counter),
+            Source::Reader(reader) => load_reader(Counted { reader, counter: &counter }, algorithms, limits),
         }
     }
 }
@@ -113,7 +149,7 @@ impl<E: Into<Error>> From<E> for Unread {
 }
 
 fn load_bytes(bytes: Vec<u8>, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
-    check_len(u64::try_from(bytes.len()).unwrap_or(u64::MAX), limits)?;
+    check_len(to_u64(bytes.len()), limits)?;
     let digests = Hasher::hash(&bytes, algorithms);
     Ok(Loaded { bytes, digests })
 }
@@ -124,44 +160,88 @@ fn load_reader(mut reader: impl Read, algorithms: Algorithms, limits: &Limits) -
     loop {
         let start = bytes.len();
         bytes.try_reserve(CHUNK_BYTES).map_err(|_| no_memory(CHUNK_BYTES))?;
-        let chunk = u64::try_from(CHUNK_BYTES).unwrap_or(u64::MAX);
+        let chunk = to_u64(CHUNK_BYTES);
         reader.by_ref().take(chunk).read_to_end(&mut bytes).map_err(InputError::from)?;
         let chunk = bytes.get(start..).unwrap_or_default();
         if chunk.is_empty() {
             return Ok(Loaded { bytes, digests: hasher.finish() });
         }
         hasher.update(chunk);
-        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        let len = to_u64(bytes.len());
         check_len(len, limits)?;
     }
 }
 
-fn load_file(path: &Path, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
-    // Before the file is opened, so that nothing happens to a device; and on the open file, which is the one that counts.
-    check_type(std::fs::metadata(path).map_err(InputError::from)?.file_type())?;
-    let mut file = open(path).map_err(InputError::from)?;
-    let before = file.metadata().map_err(InputError::from)?;
-    check_type(before.file_type())?;
+fn load_file(path: &Path, algorithms: Algorithms, limits: &Limits, counter: &AtomicU64) -> Result<Loaded, Unread> {
+    let (mut file, before) = open(path)?;
     check_len(before.len(), limits)?;
-    read(&mut file, &before, algorithms).map_err(|error| Unread { error, len: Some(before.len()) })
+    read(&mut file, &before, algorithms, counter).map_err(|error| Unread { error, len: Some(before.len()) })
+}
+
+/// Opens a regular file, and says what it is before it is read.
+fn open(path: &Path) -> Result<(File, Metadata), InputError> {
+    // Before the file is opened, so that nothing happens to a device; and on the open file, which is the one that counts.
+    check_type(std::fs::metadata(path)?.file_type())?;
+    let file = open_at_once(path)?;
+    let before = file.metadata()?;
+    check_type(before.file_type())?;
+    Ok((file, before))
+}
+
+/// Hashes all that this reader gives.
+fn hash(reader: &mut impl Read, algorithms: Algorithms) -> Result<(u64, Digests), InputError> {
+    let mut hasher = Hasher::new(algorithms);
+    let mut buffer = vec![0; HASHED_BYTES];
+    let mut len = 0_u64;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(0) => return Ok((len, hasher.finish())),
+            Ok(read) => {
+                hasher.update(buffer.get(..read).unwrap_or_default());
+                len = len.saturating_add(to_u64(read));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+/// A reader whose bytes are counted.
+struct Counted<'c, R> {
+    reader: R,
+    counter: &'c AtomicU64,
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.reader.read(buffer)?;
+        self.counter.fetch_add(to_u64(read), Ordering::Relaxed);
+        Ok(read)
+    }
 }
 
 /// Reads the file as it was `before`, or not at all.
-fn read(file: &mut File, before: &Metadata, algorithms: Algorithms) -> Result<Loaded, Error> {
+fn read(file: &mut File, before: &Metadata, algorithms: Algorithms, counter: &AtomicU64) -> Result<Loaded, Error> {
     let len = usize::try_from(before.len()).map_err(|_| EngineError::Memory { bytes: before.len() })?;
-    let loaded = read_len(file, len, algorithms)?;
+    let loaded = read_len(&mut Counted { reader: &mut *file, counter }, len, algorithms)?;
     // One byte more than there was: the file has grown.
     let grown = file.take(1).read_to_end(&mut Vec::new()).map_err(InputError::from)? != 0;
-    let after = file.metadata().map_err(InputError::from)?;
-    // Where the system has no time of modification, the length must do.
-    if grown || before.len() != after.len() || before.modified().ok() != after.modified().ok() {
-        return Err(InputError::Changed.into());
-    }
+    check_unchanged(file, before, grown)?;
     Ok(loaded)
 }
 
+/// Refuses a file that is not as it was `before`, or whose content has another length.
+fn check_unchanged(file: &File, before: &Metadata, other_length: bool) -> Result<(), InputError> {
+    let after = file.metadata()?;
+    // Where the system has no time of modification, the length must do.
+    if other_length || before.len() != after.len() || before.modified().ok() != after.modified().ok() {
+        return Err(InputError::Changed);
+    }
+    Ok(())
+}
+
 /// Reads exactly `len` bytes and hashes them; on a second thread where that is worth one.
-fn read_len(file: &mut File, len: usize, algorithms: Algorithms) -> Result<Loaded, Error> {
+fn read_len(file: &mut impl Read, len: usize, algorithms: Algorithms) -> Result<Loaded, Error> {
     // Fails where there is no address space. The pages themselves come from the system as they are first written, zeroed:
     // filling what was reserved with zeros would touch each of them twice.
     Vec::<u8>::new().try_reserve_exact(len).map_err(|_| no_memory(len))?;
@@ -192,15 +272,19 @@ fn read_len(file: &mut File, len: usize, algorithms: Algorithms) -> Result<Loade
     Ok(Loaded { bytes, digests })
 }
 
-fn read_exact(file: &mut File, buffer: &mut [u8]) -> Result<(), InputError> {
+fn read_exact(file: &mut impl Read, buffer: &mut [u8]) -> Result<(), InputError> {
     file.read_exact(buffer).map_err(|error| match error.kind() {
         io::ErrorKind::UnexpectedEof => InputError::Changed,
         _ => error.into(),
     })
 }
 
+fn to_u64(len: usize) -> u64 {
+    u64::try_from(len).unwrap_or(u64::MAX)
+}
+
 fn no_memory(bytes: usize) -> EngineError {
-    EngineError::Memory { bytes: u64::try_from(bytes).unwrap_or(u64::MAX) }
+    EngineError::Memory { bytes: to_u64(bytes) }
 }
 
 /// Refuses by length alone.
@@ -237,7 +321,7 @@ fn check_type(file_type: FileType) -> Result<(), InputError> {
 }
 
 /// Opens for reading, without waiting for anybody: what was a file a moment ago can be a FIFO now.
-fn open(path: &Path) -> io::Result<File> {
+fn open_at_once(path: &Path) -> io::Result<File> {
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
@@ -250,6 +334,8 @@ fn open(path: &Path) -> io::Result<File> {
 
 /// Read at once, and handed to the hasher at once: small enough to be still in the cache.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Read at once where nothing is kept.
+const HASHED_BYTES: usize = 256 << 10;
 /// Files from here on are hashed while they are read. Below, starting a thread costs more than it saves.
 const OVERLAP_BYTES: usize = 4 << 20;
 
@@ -295,6 +381,24 @@ mod tests {
                 assert!(loaded.bytes == bytes && loaded.digests == digests, "{len}");
             }
         }
+    }
+
+    #[test]
+    fn hashing_alone_gives_the_same_and_counts() {
+        let folder = Folder::new("hash");
+        for len in [0, 1, HASHED_BYTES, HASHED_BYTES + 1] {
+            let bytes: Vec<u8> = (0..=255).cycle().take(len).collect();
+            let path = folder.0.join("file");
+            std::fs::write(&path, &bytes).unwrap();
+            let expected = (to_u64(len), Hasher::hash(&bytes, Algorithms::ALL));
+            for input in [Input::path(&path), Input::reader(&bytes[..])] {
+                let counter = Arc::new(AtomicU64::new(0));
+                assert_eq!(input.counting(Arc::clone(&counter)).hash(Algorithms::ALL).unwrap(), expected, "{len}");
+                assert_eq!(counter.load(Ordering::Relaxed), to_u64(len));
+            }
+            assert_eq!(Input::bytes(bytes).hash(Algorithms::ALL).unwrap(), expected);
+        }
+        assert_eq!(Input::path(&folder.0).hash(Algorithms::ALL).unwrap_err().code(), "directory");
     }
 
     #[test]
@@ -354,10 +458,16 @@ mod tests {
         let before = file.metadata().unwrap();
         let later = before.modified().unwrap() + std::time::Duration::from_secs(1);
         File::options().write(true).open(&path).unwrap().set_modified(later).unwrap();
-        assert_eq!(read(&mut file, &before, Algorithms::SHA256).unwrap_err().code(), "file-changed");
+        assert_eq!(
+            read(&mut file, &before, Algorithms::SHA256, &AtomicU64::new(0)).unwrap_err().code(),
+            "file-changed"
+        );
         std::fs::write(&path, [7; 6]).unwrap();
         File::options().write(true).open(&path).unwrap().set_modified(before.modified().unwrap()).unwrap();
         let mut file = File::open(&path).unwrap();
-        assert_eq!(read(&mut file, &before, Algorithms::SHA256).unwrap_err().code(), "file-changed");
+        assert_eq!(
+            read(&mut file, &before, Algorithms::SHA256, &AtomicU64::new(0)).unwrap_err().code(),
+            "file-changed"
+        );
     }
 }

@@ -54,10 +54,10 @@ mod show;
 mod sniff;
 pub mod text;
 
-pub use airlock::{Airlock, AirlockBuilder};
+pub use airlock::{Airlock, AirlockBuilder, Rejected};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
 pub use evidence::Evidence;
-pub use flux_airlock_trust::{Digest, DigestError, Entry, LockError, LockFile, Mismatch, Pin};
+pub use flux_airlock_trust::{Algorithms, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin};
 pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, NoteCode, Why};
 pub use input::Input;
 pub use limits::{Limit, Limits, LimitsBuilder, LimitsError};
@@ -66,6 +66,8 @@ pub use model::{
 };
 pub use module::GUEST_SHA256;
 pub use number::{Number, Scalar};
-pub use report::Report;
+pub use report::{Report, write_json};
 pub use sandbox::SandboxFigures;
 pub use sniff::Format;
+/// The version of the engine that the guest runs in.
+pub use wasmtime_environ::VERSION as WASMTIME_VERSION;

@@ -19,13 +19,13 @@ use std::sync::Arc;
 
 use flux_airlock_wire::{Element, Eltype, Function, Ids, Kind, MAX_NDIMS, Node, NoteCode, Span, Why};
 
-use crate::SandboxFigures;
-use crate::answer::Opened;
+use crate::answer::{Flaw, Opened};
 use crate::number::{Number, Scalar};
 use crate::path::{Root, TypePath, resolve};
 use crate::report::{EvidenceEntry, FileEntry, Layers, Report};
 use crate::show;
 use crate::text::Escaped;
+use crate::{Error, GuestError, Limit, SandboxFigures};
 
 /// What is known of a file beside its content.
 #[derive(Clone, Debug)]
@@ -82,6 +82,26 @@ impl Model {
             name: variable.name.map(|text| opened.source().name(text)),
             value: Value { opened, id: variable.node },
         })
+    }
+
+    /// The model as if the file had no other variable than the one of this name, or of this path. `None` if there is none.
+    ///
+    /// Arrays that other variables have too are found at this one's paths.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Limit`] if these paths are longer than was granted.
+    pub fn only(&self, variable: &str) -> Result<Option<Self>, Error> {
+        let is_name = |known: &Variable<'_>| known.name == Some(variable);
+        let is_path = |known: &Variable<'_>| known.path() == variable;
+        let place = self.variables().position(|known| is_name(&known));
+        let place = place.or_else(|| self.variables().position(|known| is_path(&known)));
+        let Some(variable) = place.and_then(|place| self.opened.checked.variables.get(place)) else { return Ok(None) };
+        let opened = self.opened.only(*variable).map_err(|flaw| match flaw {
+            Flaw::Fault(fault) => GuestError::new(fault.code(), fault.to_string()).into(),
+            Flaw::PathBytes { granted } => Error::limit_of(Limit::PathBytes, granted),
+        })?;
+        Ok(Some(Self { opened: Arc::new(opened), about: Arc::clone(&self.about) }))
     }
 
     /// The specification of the layers, as a report gives it: serialize it.

@@ -234,7 +234,7 @@ impl Paths {
     /// # Errors
     ///
     /// [`Flaw::PathBytes`] if the text of it all is longer than was granted, and [`Flaw::Fault`] if two values would
-    /// have the same path, or an array none.
+    /// have the same path.
     pub(crate) fn find(source: Source<'_>, notes: &[Note], names: &Bits, grant: &Grant) -> Result<Self, Flaw> {
         let mut walk = Walk::new(source, names, grant);
         walk.variables()?;
@@ -245,11 +245,6 @@ impl Paths {
             walk.note(*note)?;
         }
         let Walk { mut paths, mut budget, repeats, more_nodes, .. } = walk;
-        for (tensor, node) in (0..).zip(&paths.tensor_nodes) {
-            if *node == UNREACHED {
-                return Err(Fault::Unreached { tensor }.into());
-            }
-        }
         paths.named.sort_unstable();
         if !paths.apart.is_empty() {
             paths.apart_set = Bits::new(source.node_count());
@@ -261,6 +256,11 @@ impl Paths {
             paths.also = Ways::new(source, &paths, more_nodes).find(&mut budget)?;
         }
         Ok(paths)
+    }
+
+    /// The first array that nothing reaches.
+    pub(crate) fn unreached(&self) -> Option<u32> {
+        (0..).zip(&self.tensor_nodes).find_map(|(tensor, node)| (*node == UNREACHED).then_some(tensor))
     }
 
     /// Is this node reached?

@@ -363,13 +363,13 @@ impl Report {
     ///
     /// What `out` gives.
     pub fn write_json(&self, out: impl Write, indented: bool) -> io::Result<()> {
-        if indented { write_json(self, out, PrettyFormatter::new()) } else { write_json(self, out, CompactFormatter) }
+        write_json(self, out, indented)
     }
 
     fn to_string_with(&self, formatter: impl Formatter) -> String {
         let mut out = Vec::new();
         // Cannot fail: a vector takes all, and nothing in a report is no JSON.
-        let _ = write_json(self, &mut out, formatter);
+        let _ = write_with(self, &mut out, formatter);
         String::from_utf8(out).unwrap_or_default()
     }
 
@@ -552,7 +552,7 @@ impl Layers {
     pub fn to_json(&self) -> String {
         let mut out = Vec::new();
         // Cannot fail, for the same reasons.
-        let _ = write_json(self, &mut out, CompactFormatter);
+        let _ = write_with(self, &mut out, CompactFormatter);
         String::from_utf8(out).unwrap_or_default()
     }
 }
@@ -759,8 +759,17 @@ fn hex(bytes: &[u8]) -> String {
     text
 }
 
-/// Writes JSON in which no character can deceive a terminal.
-fn write_json(value: &impl Serialize, out: impl Write, formatter: impl Formatter) -> io::Result<()> {
+/// Writes a value as JSON, indented or in one line, as [`Report::write_json`] writes a report: no character in it can
+/// deceive a terminal.
+///
+/// # Errors
+///
+/// What `out` gives, and what the value gives.
+pub fn write_json(value: &impl Serialize, out: impl Write, indented: bool) -> io::Result<()> {
+    if indented { write_with(value, out, PrettyFormatter::new()) } else { write_with(value, out, CompactFormatter) }
+}
+
+fn write_with(value: &impl Serialize, out: impl Write, formatter: impl Formatter) -> io::Result<()> {
     let mut serializer = serde_json::Serializer::with_formatter(out, Harmless(formatter));
     value.serialize(&mut serializer).map_err(io::Error::from)
 }

@@ -130,3 +130,39 @@ fn what_cannot_be_read_has_no_verdict() {
     let error = airlock.inspect(Input::path("/nowhere/model.bson")).unwrap_err();
     assert_eq!((error.code(), error.is_refusal()), ("not-found", false));
 }
+
+#[test]
+fn what_is_refused_is_described_as_inspecting_describes_it() {
+    let airlock = Airlock::new().unwrap();
+    let truncated = &FILE[..FILE.len() - 1];
+    let evidence = Evidence::pin(sha256(truncated));
+    let rejected = airlock.examine(Input::bytes(truncated), Some(&evidence)).unwrap_err();
+    let report = airlock.inspect_verified(Input::bytes(truncated), &evidence).unwrap();
+    let described = rejected.report.unwrap();
+    assert_eq!((&described.refusal, &described.evidence), (&report.refusal, &report.evidence));
+    assert_eq!(described.refusal.unwrap().code, rejected.error.code());
+    // What says nothing about the file describes nothing.
+    let rejected = airlock.examine(Input::path("no/such/file"), None).unwrap_err();
+    assert!(rejected.report.is_none() && matches!(rejected.error, Error::Input(_)));
+    assert!(airlock.examine(Input::bytes(FILE), None).unwrap().evidence().is_empty());
+}
+
+#[test]
+fn one_variable_of_several_can_be_had_alone() {
+    // Dict(:a => UInt8[1], Symbol("b c") => UInt8[2]).
+    let file = b"\x19\0\0\0\x05a\0\x01\0\0\0\0\x01\x05b c\0\x01\0\0\0\0\x02\0";
+    let mut file = file.to_vec();
+    file[0] = file.len().try_into().unwrap();
+    let model = Airlock::new().unwrap().open_unverified(Input::bytes(file)).unwrap();
+    assert_eq!(model.tensors().count(), 2);
+    for name in ["b c", "var\"b c\""] {
+        let one = model.only(name).unwrap().unwrap();
+        let paths: Vec<&str> = one.tensors().map(|tensor| tensor.path()).collect();
+        assert_eq!((paths, one.variables().len()), (vec!["var\"b c\""], 1));
+        assert_eq!(one.tensor("var\"b c\"").unwrap().bytes(), [2]);
+        assert!(one.tensor("a").is_none());
+        assert_eq!(one.layers().to_json(), "[{\"name\":\"b c\",\"node\":{\"tensor\":\"var\\\"b c\\\"\"}}]");
+        assert_eq!(one.file(), model.file());
+    }
+    assert!(model.only("c").unwrap().is_none());
+}
