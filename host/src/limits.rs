@@ -136,6 +136,9 @@ impl Limits {
 }
 
 /// Grants limits by name. Begin with [`Limits::builder`].
+///
+/// What is said to be the most was measured over 471 files: 253 that four generations of Flux wrote for this project, and
+/// 218 that others published.
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct LimitsBuilder(Limits);
@@ -152,34 +155,37 @@ macro_rules! setters {
 
 impl LimitsBuilder {
     setters! {
-        /// Bytes of the guest's answer. The host keeps it as long as the model. Default: 32 MiB.
+        /// Bytes of the guest's answer. The host keeps it as long as the model. Default: 32 MiB; 263 KiB were the most.
+        /// An answer to a list of 300,000 numbers has 2.9 MB.
         answer_bytes: u32,
-        /// Levels of nesting: of documents in the file, and of the values they build. Default: 256, where 24 nested
-        /// `Chain`s need 105. At most 65,535.
+        /// Levels of nesting: of documents in the file, and of the values they build. Default: 256; 105 were the most, in 24
+        /// nested `Chain`s. At most 65,535.
         depth: u32,
-        /// Elements of all documents and arrays of the file. Default: 4,194,304.
+        /// Elements of all documents and arrays of the file. Default: 4,194,304; 56,193 were the most. At most 16,777,215.
+        /// A list of 300,000 `Float32` has 2,700,000, since each is a struct with a type.
         elements: u32,
         /// Bytes of the file. A larger one is refused unread. Default, and most: 2³¹ − 1, the longest BSON document.
         file_bytes: u64,
         /// Linear memory the guest may grow to, in bytes. It depends on the elements of the file, not on its weights.
-        /// Default: 256 MiB. At least 1 MiB, at most 4 GiB.
+        /// Default: 256 MiB, which the other defaults cannot exhaust; 2.4 MiB were the most. At least 1 MiB, at most 4 GiB.
         memory_bytes: u64,
         /// Bytes of one name: a key, a symbol, a part of a type's path. Default: 4,096.
         name_bytes: u32,
         /// Bytes of all different names together. Default: 16 MiB.
         names_bytes: u32,
-        /// Values that the file's variables reach. Default: 4,194,304.
+        /// Values that the file's variables reach. Default: 4,194,304; 30,024 were the most.
         nodes: u32,
-        /// Bytes of all paths of a report together. Default: 16 MiB.
+        /// Bytes of all paths of a report together. Default: 16 MiB; 13 KB of arrays' paths were the most.
         path_bytes: u64,
-        /// Arrays. Default: 65,536.
+        /// Arrays. Default: 65,536; 504 were the most.
         tensors: u32,
     }
 
     /// Fuel: what the guest's instructions and the bytes it reads cost, about one per instruction. It is the only clock,
     /// so that the same file gets the same verdict on every machine.
     ///
-    /// Default: 10,000,000 and 2,000 more for each byte of the file, at most 20,000,000,000.
+    /// Default: 10,000,000 and 2,000 more for each byte of the file, at most 10,000,000,000. Honest files used up to 30,000
+    /// and 150 for each byte, 7 % of their grant at most; 4,194,300 elements and as many values use 5,140,000,000, in 2.5 s on a busy machine.
     pub const fn fuel(mut self, most: u64) -> Self {
         self.0.fuel = Some(most);
         self
@@ -196,7 +202,7 @@ impl LimitsBuilder {
         let ranges = [
             counted(Limit::AnswerBytes, limits.answer_bytes, LEAST_ANSWER_BYTES),
             (Limit::Depth, limits.depth.into(), 1, u16::MAX.into()),
-            counted(Limit::Elements, limits.elements, 1),
+            (Limit::Elements, limits.elements.into(), 1, MOST_ELEMENTS),
             (Limit::FileBytes, limits.file_bytes, 1, MOST_FILE_BYTES),
             (Limit::Fuel, limits.fuel.unwrap_or(FUEL_BASE), 1, u64::MAX),
             (Limit::MemoryBytes, limits.memory_bytes, 1 << 20, 1 << 32),
@@ -303,9 +309,11 @@ const MOST_FILE_BYTES: u64 = 0x7fff_ffff;
 /// An answer without entries: version, verdict, six counts.
 const LEAST_ANSWER_BYTES: u64 = 8;
 
+/// The decoder counts them in 24 bits.
+const MOST_ELEMENTS: u64 = (1 << 24) - 1;
 const FUEL_BASE: u64 = 10_000_000;
 const FUEL_PER_BYTE: u64 = 2_000;
-const FUEL_CAP: u64 = 20_000_000_000;
+const FUEL_CAP: u64 = 10_000_000_000;
 
 #[cfg(test)]
 mod tests {

@@ -72,6 +72,8 @@ struct Scan<'s, 'l> {
 
 /// A document has at least its length and its final zero.
 const SMALLEST_DOCUMENT: u32 = 5;
+/// A record counts the elements before it in 24 bits.
+const MOST_ELEMENTS: u32 = (1 << 24) - 1;
 /// Up to this many keys are compared one by one.
 const FEW_KEYS: usize = 16;
 
@@ -165,7 +167,7 @@ impl Scan<'_, '_> {
             let parent = self.frames.last().map_or(0, |frame| frame.record);
             return Err(Stop::new(Code::ElementType { found: kind }, offset, parent));
         };
-        if self.tape.len() > self.limits.elements {
+        if self.tape.len() > self.limits.elements.min(MOST_ELEMENTS) {
             return Err(self.limit(Limit::Elements, offset));
         }
         let key = self.key(offset)?;
