@@ -185,7 +185,8 @@ impl LimitsBuilder {
     /// so that the same file gets the same verdict on every machine.
     ///
     /// Default: 10,000,000 and 2,000 more for each byte of the file, at most 10,000,000,000. Honest files used up to 30,000
-    /// and 150 for each byte, 7 % of their grant at most; 4,194,300 elements and as many values use 5,140,000,000, in 2.5 s on a busy machine.
+    /// and 150 for each byte, 7 % of their grant at most; 4,194,300 elements and as many values use 5,140,000,000, which took
+    /// 2.5 s on a busy machine.
     pub const fn fuel(mut self, most: u64) -> Self {
         self.0.fuel = Some(most);
         self
