@@ -247,7 +247,7 @@ fn check_opened(file: &[u8], opened: &Opened, limits: &Limits) -> Result<(), Str
             let below = depths.get(to_usize(*child)).ok_or_else(|| format!("node {id} refers to {child}"))?;
             depth = depth.max(below.saturating_add(1));
         }
-        if depth > limits.depth {
+        if depth > limits.depth.saturating_add(SUPPLIED_LEVELS) {
             return Err(format!("node {id} is {depth} levels deep"));
         }
         depths.push(depth);
@@ -401,6 +401,9 @@ pub fn hex(bytes: &[u8]) -> String {
 fn slice(file: &[u8], span: Span) -> Option<&[u8]> {
     file.get(to_usize(span.offset)..)?.get(..to_usize(span.len))
 }
+
+/// A layout of another version may be given with so many levels more than the file has.
+const SUPPLIED_LEVELS: u32 = 4;
 
 /// An id or an offset as an index.
 #[must_use]
