@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::corpus::{self, Found, Kind};
 use crate::fixtures::{Accept, Reject};
 use crate::genuine::{Arrays, differences, genuine, lost, true_arrays, true_scalars, truth};
-use crate::support::{corpus, each, expected, none, read};
+use crate::support::{corpus, each, expected, files, none, read};
 
 /// The report on a file.
 fn inspect(airlock: &Airlock, path: &Path) -> Result<Value, String> {
@@ -170,6 +170,28 @@ fn genuine_files_are_reported_with_all_that_was_in_memory() {
         let scalars = scalars.map(|entry| (text(entry, "eltype").to_owned(), value(entry))).collect();
         failures.extend(lost(scalars, true_scalars(&truth)).into_iter().map(|scalar| format!("lost {scalar:?}")));
         if failures.is_empty() { Ok(()) } else { Err(format!("{}: {}", path.display(), failures.join("; "))) }
+    }));
+}
+
+#[test]
+fn no_two_values_have_one_path() {
+    let airlock = Airlock::new().unwrap();
+    let all: Vec<_> = genuine().into_iter().chain(files(&corpus("accept/made"))).collect();
+    none(&each(&all, |path| {
+        let report = opened(&airlock, path)?;
+        let arrays = || list(&report, "tensors").iter().chain(list(&report, "omitted"));
+        let first = arrays().chain(list(&report, "scalars")).map(|entry| text(entry, "path"));
+        let further = arrays().flat_map(|entry| list(entry, "also_at")).filter_map(Value::as_str);
+        let mut seen = BTreeSet::new();
+        for found in first.chain(further) {
+            if !seen.insert(found) {
+                return Err(format!("{}: two values are at {found}", path.display()));
+            }
+            if found.is_empty() || found.chars().any(char::is_control) {
+                return Err(format!("{}: the path {found:?}", path.display()));
+            }
+        }
+        Ok(())
     }));
 }
 
