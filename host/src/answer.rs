@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock};
 
 use flux_airlock_wire::answer::{self, Entries};
 use flux_airlock_wire::{
-    Answer, AnswerError, Aside, Counts, Element, Ids, MAX_NDIMS, Node, Note, Refusal, Segment, Span, Tensor, Variable,
-    Why, WrittenBy, checked_len,
+    Answer, AnswerError, Aside, Counts, Element, Ids, MAX_NDIMS, Node, Note, Refusal, SUPPLIED_LEVELS, Segment, Span,
+    Tensor, Variable, Why, WrittenBy, checked_len,
 };
 
 use crate::path::{PathTexts, Paths};
@@ -490,7 +490,7 @@ impl Checker<'_> {
     fn nodes(&mut self, texts: &[Span]) -> Result<Vec<u32>, Fault> {
         let mut nodes = Vec::with_capacity(capacity(self.counts.nodes));
         let mut depths: Vec<u16> = Vec::with_capacity(capacity(self.counts.nodes));
-        let most = u16::try_from(self.grant.depth.saturating_add(SUPPLIED_DEPTH)).unwrap_or(u16::MAX);
+        let most = u16::try_from(self.grant.depth.saturating_add(SUPPLIED_LEVELS)).unwrap_or(u16::MAX);
         for id in 0..self.counts.nodes {
             nodes.push(position(&self.entries)?);
             let node: Node<'_> = self.entries.take()?;
@@ -691,9 +691,6 @@ fn position(entries: &Entries<'_>) -> Result<u32, Fault> {
 fn capacity(count: u32) -> usize {
     usize::try_from(count).unwrap_or(0)
 }
-
-/// A layout of another version may be given with so many levels more than the file has.
-const SUPPLIED_DEPTH: u32 = 4;
 
 #[cfg(test)]
 mod tests {
@@ -938,8 +935,8 @@ mod tests {
             f.root(node);
             f.check(&Grant { depth: 10, ..GRANT }).map(|_| ())
         };
-        assert_eq!(open(10 + SUPPLIED_DEPTH), Ok(()));
-        assert_eq!(open(11 + SUPPLIED_DEPTH), Err(Fault::Depth { node: 11 + SUPPLIED_DEPTH }.into()));
+        assert_eq!(open(10 + SUPPLIED_LEVELS), Ok(()));
+        assert_eq!(open(11 + SUPPLIED_LEVELS), Err(Fault::Depth { node: 11 + SUPPLIED_LEVELS }.into()));
     }
 
     #[test]
@@ -1136,7 +1133,7 @@ mod tests {
                     assert!(child < id);
                 }
                 let depth = node.children().iter().map(|child| depths[child as usize] + 1).max().unwrap_or(0_u32);
-                assert!(depth <= GRANT.depth + SUPPLIED_DEPTH);
+                assert!(depth <= GRANT.depth + SUPPLIED_LEVELS);
                 depths.push(depth);
                 for name in node.texts().iter() {
                     assert!(str::from_utf8(source.text(name)).is_ok());

@@ -7,8 +7,8 @@
 use alloc::{collections::BTreeSet, vec, vec::Vec};
 
 use flux_airlock_wire::{
-    Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode, Span,
-    Tensor, Variable, Why, answer::Sections,
+    Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode,
+    SUPPLIED_LEVELS, Span, Tensor, Variable, Why, answer::Sections,
 };
 
 use crate::{
@@ -97,6 +97,8 @@ struct Class {
     /// Elements of an array of one dimension; of a short tuple of integers and of a `Scale`, the place of its parts in
     /// `Raise::parts`.
     len: u32,
+    /// Levels of nodes below it.
+    height: u32,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -128,7 +130,7 @@ enum Sort {
 
 impl Class {
     const fn of(sort: Sort) -> Self {
-        Self { sort, kind: None, n: 0, len: 0 }
+        Self { sort, kind: None, n: 0, len: 0, height: 0 }
     }
 }
 
@@ -152,6 +154,8 @@ struct Raise<'t> {
     parts: Vec<NodeId>,
     /// The versions of Flux that have every layout met so far.
     flux: Option<(FluxVersion, FluxVersion)>,
+    /// What was said to stand beside the result: owner, name and value.
+    asides: BTreeSet<(NodeId, &'static str, NodeId)>,
     /// What the author defined in `Main`, once it was asked for.
     own_functions: Option<BTreeSet<&'t str>>,
     /// The record that is being looked at.
@@ -176,6 +180,7 @@ impl<'t> Raise<'t> {
             sizes: Vec::new(),
             parts: Vec::new(),
             flux: None,
+            asides: BTreeSet::new(),
             own_functions: None,
             at: 0,
             #[cfg(feature = "museum")]
@@ -231,8 +236,14 @@ impl<'t> Raise<'t> {
         if self.out.nodes.count() >= self.limits.nodes {
             return Err(self.limit(Limit::Nodes));
         }
+        // Frames count the levels of what is raised; what was raised before and is met again has its levels too.
+        let below = node.children().iter().map(|child| self.class(child).height.saturating_add(1));
+        let height = below.max().unwrap_or(0);
+        if height > self.limits.depth.saturating_add(SUPPLIED_LEVELS) {
+            return Err(self.limit(Limit::Depth));
+        }
         let id = self.push_to(|out| out.nodes.push(node))?;
-        self.classes.push(class);
+        self.classes.push(Class { height, ..class });
         Ok(id)
     }
 
@@ -945,7 +956,10 @@ impl<'t> Raise<'t> {
         }
         for &(at, name) in layout.asides {
             if let Some(&value) = parts.get(usize::from(at)) {
-                self.push_to(|out| out.asides.push(&Aside { owner: node, name, value }))?;
+                // A tracked array was spelled out wherever it was used: it has one gradient.
+                if self.asides.insert((node, name.code(), value)) {
+                    self.push_to(|out| out.asides.push(&Aside { owner: node, name, value }))?;
+                }
             }
         }
         for &code in layout.notes {

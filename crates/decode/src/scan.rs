@@ -441,12 +441,13 @@ impl Scan<'_, '_> {
         let is_reference = record.tag() == Tag::Backref;
         let (fits, expected) = match (tag, key) {
             (Tag::Symbol, names::NAME) => return self.kept(id, Expected::String).map(|()| None),
-            (Tag::DataType, names::NAME) | (Tag::Ref, names::PATH) => {
+            (Tag::DataType, names::NAME) | (Tag::Ref, names::PATH) if record.form == Form::Array => {
                 for part in self.tape.children(id) {
                     self.kept(part, Expected::Strings)?;
                 }
-                (record.form == Form::Array, Expected::Strings)
+                (true, Expected::Strings)
             }
+            (Tag::DataType, names::NAME) | (Tag::Ref, names::PATH) => (false, Expected::Strings),
             (Tag::Backref, names::REF) => {
                 let Some(index) = record.integer() else {
                     return Err(Stop::new(Code::WrongType { expected: Expected::Integer }, record.offset, id));

@@ -31,7 +31,7 @@ pub use eltype::Eltype;
 pub use function::Function;
 pub use kind::{Group, Kind};
 pub use len::{MAX_NDIMS, checked_len};
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, Limits, SUPPLIED_LEVELS};
 pub use node::{
     Aside, AsideName, Element, FluxVersion, Ids, Node, Note, NoteCode, Span, Tensor, Variable, Why, WrittenBy,
 };

@@ -2,6 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Levels that the layouts of today may add to those of the file: a padding that is given for each side, a function that is
+/// composed of two.
+pub const SUPPLIED_LEVELS: u32 = 4;
+
 macro_rules! limits {
     ($($(#[$doc:meta])* $field:ident $variant:ident $name:literal),+ $(,)?) => {
         /// What the decoder may spend on one file. Each is charged before the work it stands for.
