@@ -32,9 +32,9 @@ pub(crate) enum Becomes {
     /// This kind, with these for [`Kind::fields`].
     Struct(Kind, &'static [Slot]),
     /// What its field at this place is.
-    Part(u8),
-    /// `false`: the absence of a bias.
-    False,
+    Part(u8, Is),
+    /// `false`: the absence of a bias, if all its fields are of this sort.
+    False(Is),
 }
 
 /// A second test.
@@ -123,6 +123,8 @@ pub(crate) enum Is {
     Scaling,
     /// `true`, `false` or `nothing`.
     Switch,
+    /// An array, of numbers or of some other kind: nothing with names of its own.
+    Tracked,
     /// A tuple.
     Tuple,
     /// An array.
@@ -203,8 +205,8 @@ const fn flux(
 }
 
 /// A struct that is no more than what one of its fields is.
-const fn part(path: &'static str, fields: u8, field: u8, asides: &'static [(u8, AsideName)]) -> Layout {
-    let becomes = Becomes::Part(field);
+const fn part(path: &'static str, fields: u8, (field, is): (u8, Is), asides: &'static [(u8, AsideName)]) -> Layout {
+    let becomes = Becomes::Part(field, is);
     Layout { path, fields, params: None, becomes, asides, notes: &[], test: Test::None, flux: None }
 }
 
@@ -216,7 +218,7 @@ const fn absent(fields: u8, params: u8, (since, until): (Version, Version)) -> L
         path,
         fields,
         params: Some(params),
-        becomes: Becomes::False,
+        becomes: Becomes::False(Ints),
         asides: &[],
         notes: &[],
         test: Test::None,
@@ -227,7 +229,7 @@ const fn absent(fields: u8, params: u8, (since, until): (Version, Version)) -> L
 use AsideName as Aside;
 use Is::{
     Any, Array, ArrayOrNull, Bias, Bool, Callable, Dims, Int as Integer, IntOrNull, Ints, Kernel, Layer, Layers,
-    Matrix, Nothing, Number, Scaling, Switch, Tuple,
+    Matrix, Nothing, Number, Scaling, Switch, Tracked, Tuple,
 };
 use NoteCode as Say;
 use Slot::{
@@ -578,9 +580,9 @@ static LAYOUTS: &[Layout] = &[
     data("Flux.Tracker.Params", 1, Kind::TrackerParams, &[Null, At(0, Any)]),
     data("Flux.Tracker.Tracked", 5, Kind::TrackerTracked, &[At(0, Any), At(1, Any), At(2, Any), At(4, Any)]).aside(&[(3, Aside::Tracker)]),
     data("Flux.Tracker.Tracked", 4, Kind::TrackerTracked, any(4)),
-    part("Flux.Tracker.TrackedArray", 3, 1, TRACKED_ARRAY),
-    part("Flux.Tracker.TrackedArray", 4, 2, &[(0, Aside::Ref), (1, Aside::Tracker), (3, Aside::Grad)]),
-    part("Flux.Tracker.TrackedReal", 2, 0, &[(1, Aside::Tracker)]),
+    part("Flux.Tracker.TrackedArray", 3, (1, Tracked), TRACKED_ARRAY),
+    part("Flux.Tracker.TrackedArray", 4, (2, Tracked), &[(0, Aside::Ref), (1, Aside::Tracker), (3, Aside::Grad)]),
+    part("Flux.Tracker.TrackedReal", 2, (0, Number), &[(1, Aside::Tracker)]),
     flux("Flux.Upsample", (2, 3), ((12, 0), NEWEST),       Kind::Upsample, &[Param(0), At(0, Scaling), At(1, Scaling)]),
     flux("Flux.WeightNorm", (4, 3), ((16, 0), NEWEST),     Kind::WeightNorm,
         &[At(0, Callable), At(1, Array), At(2, Any), At(3, Any)]),
@@ -634,8 +636,8 @@ static LAYOUTS: &[Layout] = &[
     data("Tracker.IdSet", 1, Kind::IdSet, any(1)),
     data("Tracker.Params", 2, Kind::TrackerParams, any(2)),
     data("Tracker.Tracked", 4, Kind::TrackerTracked, any(4)),
-    part("Tracker.TrackedArray", 3, 1, TRACKED_ARRAY),
-    part("Tracker.TrackedReal", 2, 0, &[(1, Aside::Tracker)]),
+    part("Tracker.TrackedArray", 3, (1, Tracked), TRACKED_ARRAY),
+    part("Tracker.TrackedReal", 2, (0, Number), &[(1, Aside::Tracker)]),
     data("Zygote.Buffer", 2, Kind::ZygoteBuffer, any(2)),
     data("Zygote.IdSet", 1, Kind::IdSet, any(1)),
     data("Zygote.Params", 2, Kind::ZygoteParams, any(2)),
@@ -668,8 +670,8 @@ mod tests {
         for row in LAYOUTS {
             for field in 0..row.fields {
                 let is_used = match row.becomes {
-                    Becomes::False => true,
-                    Becomes::Part(at) => at == field,
+                    Becomes::False(_) => true,
+                    Becomes::Part(at, _) => at == field,
                     Becomes::Struct(_, slots) => slots.iter().any(|slot| match *slot {
                         At(at, _)
                         | Active(at)

@@ -7,11 +7,12 @@
 //! later), or, before that, in `Main`, for names that Base, `NNlib` or Flux export and the file shows no other meaning of; the
 //! last is said in the note.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+use alloc::{vec, vec::Vec};
 
 use flux_airlock_wire::{Function, NoteCode};
 
 use crate::{
+    catalogue::Is,
     ix, names,
     tape::{Form, RecordId, Tag, Tape},
     types,
@@ -126,16 +127,20 @@ enum Callee {
 }
 
 /// The names of the functions that the file's author defined in `Main`, as far as the file shows them.
-pub(crate) fn own_functions(tape: &Tape) -> BTreeSet<&str> {
+///
+/// BSON.jl up to 0.2.0 leaves `Main` out.
+pub(crate) fn own_functions(tape: &Tape) -> Vec<&str> {
     let types = (0..tape.len()).filter(|&id| tape.get(id).tag() == Tag::DataType);
     let lists = types.filter_map(|id| tape.field(id, names::NAME));
     lists
         .filter_map(|list| {
-            let mut parts = tape.children(list).map(|part| tape.names.text(tape.get(part).a));
-            match (parts.next(), parts.next(), parts.next()) {
-                (Some(Some("Main")), Some(Some(name)), None) => name.strip_prefix('#'),
-                _ => None,
-            }
+            let mut parts = tape.children(list).map(|part| tape.get(part).a);
+            let ((Some(names::MAIN), Some(name), None) | (Some(name), None, None)) =
+                (parts.next(), parts.next(), parts.next())
+            else {
+                return None;
+            };
+            tape.names.text(name)?.strip_prefix('#')
         })
         .collect()
 }
@@ -148,7 +153,7 @@ pub(crate) fn name(tape: &Tape, ty: RecordId) -> Option<names::NameId> {
 
 /// Concludes what the closure of this `jl_anonymous` type does; `captured` is how many values it holds, and `own` are the
 /// functions of the author's own.
-pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &BTreeSet<&str>) -> Option<Recognised> {
+pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &[&str]) -> Option<Recognised> {
     let name = tape.resolve(tape.field(ty, names::TYPENAME)?);
     if struct_path(tape, name)?.text() != "Core.TypeName" {
         return None;
@@ -175,7 +180,8 @@ pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &BTreeSet
     let [.., arguments, is_variadic, _, code] = *method.as_slice() else { return None };
     let arguments = u32::try_from(tape.get(arguments).integer()?).ok()?.checked_sub(1)?;
     let is_variadic = tape.get(is_variadic);
-    if is_variadic.form != Form::Boolean || arguments == 0 || arguments > 2 {
+    let most = if is_variadic.a == 0 { 2 } else { 1 };
+    if is_variadic.form != Form::Boolean || arguments == 0 || arguments > most {
         return None;
     }
     let code = tape.resolve(code);
@@ -197,7 +203,7 @@ pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &BTreeSet
         if is_variadic.a == 0 { reader.form(result, arguments, DEEPEST)? } else { reader.form_of_any(result)? };
     // A captured value that is not part of the conclusion would be lost.
     let mut used = vec![false; ix(captured)];
-    form.constants(&mut |constant| {
+    form.constants(&mut |constant, _| {
         if let Constant::Captured(at) = constant
             && let Some(used) = used.get_mut(ix(at))
         {
@@ -212,54 +218,44 @@ pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &BTreeSet
 }
 
 impl Recognition {
-    /// Shows every constant.
-    fn constants(&self, show: &mut impl FnMut(Constant)) {
+    /// Shows every constant, and what it has to be: the code does not tell what a captured value is.
+    pub(crate) fn constants(&self, show: &mut impl FnMut(Constant, Is)) {
         match self {
             Self::Broadcast(_) | Self::Flatten | Self::Function(_) => {}
-            Self::BroadcastFirst(_, constant)
-            | Self::BroadcastSecond(_, constant)
-            | Self::Cat(constant)
-            | Self::Dropdims(constant)
-            | Self::Softmax(_, constant) => show(*constant),
+            // With an array, the one call is not the other: `x .+ b` is not `(x -> x + b).(x)`.
+            Self::BroadcastFirst(_, constant) | Self::BroadcastSecond(_, constant) => show(*constant, Is::Number),
+            Self::Cat(dims) | Self::Dropdims(dims) | Self::Softmax(_, dims) => show(*dims, Is::Dims),
             Self::Compose(outer, inner) => {
-                show(*outer);
-                show(*inner);
+                show(*outer, Is::Callable);
+                show(*inner, Is::Callable);
             }
-            Self::Composed(parts) => {
-                for part in parts {
-                    // One level: no part of a composition is itself composed.
-                    if !matches!(part, Self::Composed(_)) {
-                        part.constants_of_one(show);
+            Self::Composed(parts) => parts.iter().for_each(|part| part.constants_of_part(show)),
+            Self::Permutedims(extents) | Self::Pool(_, extents) => {
+                for &extent in extents {
+                    show(extent, Is::Int);
+                }
+            }
+            Self::Reshape(extents) => {
+                for extent in extents {
+                    if let Extent::Constant(extent) = *extent {
+                        show(extent, Is::Int);
                     }
                 }
             }
-            Self::Permutedims(_) | Self::Pool(..) | Self::Reshape(_) => self.constants_of_one(show),
         }
     }
 
-    fn constants_of_one(&self, show: &mut impl FnMut(Constant)) {
-        match self {
-            Self::Permutedims(constants) | Self::Pool(_, constants) => constants.iter().for_each(|&c| show(c)),
-            Self::Reshape(extents) => {
-                for extent in extents {
-                    if let Extent::Constant(constant) = *extent {
-                        show(constant);
-                    }
-                }
-            }
-            Self::BroadcastFirst(_, constant)
-            | Self::BroadcastSecond(_, constant)
-            | Self::Cat(constant)
-            | Self::Dropdims(constant)
-            | Self::Softmax(_, constant) => show(*constant),
-            Self::Broadcast(_) | Self::Compose(..) | Self::Composed(_) | Self::Flatten | Self::Function(_) => {}
+    /// The same for a part of a composition, which is never composed itself.
+    fn constants_of_part(&self, show: &mut impl FnMut(Constant, Is)) {
+        if !matches!(self, Self::Composed(_)) {
+            self.constants(show);
         }
     }
 }
 
 struct Reader<'t> {
     tape: &'t Tape,
-    own: &'t BTreeSet<&'t str>,
+    own: &'t [&'t str],
     terms: Vec<Term>,
     /// The terms of the statements, by number, and whether a later statement needs them.
     values: Vec<Option<(TermId, bool)>>,
@@ -410,7 +406,7 @@ impl Reader<'_> {
             "Core" => core_name(name),
             "Base" => base_name(name),
             "Main" => {
-                if self.own.contains(name) {
+                if self.own.contains(&name) {
                     return None;
                 }
                 self.by_name = true;

@@ -42,8 +42,8 @@ pub fn rows() -> Vec<Row> {
         params: row.params,
         becomes: match row.becomes {
             Becomes::Struct(kind, _) => Kind::name(kind),
-            Becomes::Part(_) => "its data",
-            Becomes::False => "false",
+            Becomes::Part(..) => "its data",
+            Becomes::False(_) => "false",
         },
         flux: row.flux,
     })

@@ -99,6 +99,8 @@ struct Class {
     len: u32,
     /// Levels of nodes below it.
     height: u32,
+    /// The first value that was said to stand beside it.
+    aside: Option<NodeId>,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -130,7 +132,7 @@ enum Sort {
 
 impl Class {
     const fn of(sort: Sort) -> Self {
-        Self { sort, kind: None, n: 0, len: 0, height: 0 }
+        Self { sort, kind: None, n: 0, len: 0, height: 0, aside: None }
     }
 }
 
@@ -154,10 +156,8 @@ struct Raise<'t> {
     parts: Vec<NodeId>,
     /// The versions of Flux that have every layout met so far.
     flux: Option<(FluxVersion, FluxVersion)>,
-    /// What was said to stand beside the result: owner, name and value.
-    asides: BTreeSet<(NodeId, &'static str, NodeId)>,
     /// What the author defined in `Main`, once it was asked for.
-    own_functions: Option<BTreeSet<&'t str>>,
+    own_functions: Option<Vec<&'t str>>,
     /// The record that is being looked at.
     at: RecordId,
     /// The rows of the catalogue that were needed.
@@ -180,7 +180,6 @@ impl<'t> Raise<'t> {
             sizes: Vec::new(),
             parts: Vec::new(),
             flux: None,
-            asides: BTreeSet::new(),
             own_functions: None,
             at: 0,
             #[cfg(feature = "museum")]
@@ -485,15 +484,15 @@ impl<'t> Raise<'t> {
     fn structure(&mut self, id: RecordId, entry: Option<u32>) -> Result<(), Stop> {
         let ty = self.tape.resolve(self.tape.field(id, names::TYPE).unwrap_or(id));
         let data = self.data(id)?;
+        if self.tape.get(data).form == Form::Binary {
+            return self.primitive(ty, data);
+        }
         let tag = self.tape.get(ty).tag();
         if tag == Tag::Closure {
             return self.open(id, data, true, entry, What::Opaque(Why::Closure, ty));
         }
         if tag != Tag::DataType {
             return self.open(id, data, true, entry, What::Opaque(Why::UnknownStruct, ty));
-        }
-        if self.tape.get(data).form == Form::Binary {
-            return self.primitive(ty, data);
         }
         let path = types::path(self.tape, ty);
         let path = path.as_ref();
@@ -531,9 +530,10 @@ impl<'t> Raise<'t> {
             return self.leaf(&Node::Number { eltype, offset }, Class::of(sort));
         }
         let path = types::path(self.tape, ty);
-        let is_pointer = path.is_some_and(|path| matches!(path.text(), "Core.Ptr" | "Core.LLVMPtr"));
+        let is_pointer = path.as_ref().is_some_and(|path| matches!(path.text(), "Core.Ptr" | "Core.LLVMPtr"));
         let why = if is_pointer { Why::Pointer } else { Why::UnknownPrimitive };
-        self.inert(why, self.tape.field(ty, names::NAME))
+        let name = if path.is_some() { self.tape.field(ty, names::NAME) } else { None };
+        self.inert(why, name)
     }
 
     fn function(
@@ -647,7 +647,7 @@ impl<'t> Raise<'t> {
     fn opaque(&mut self, why: Why, ty: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
         if why == Why::Closure
             && self.tape.get(ty).tag() == Tag::Closure
-            && let Some(known) = self.closure(ty, len32(parts.len()))
+            && let Some(known) = self.closure(ty, parts)
         {
             let node = self.recognised(&known.form, parts)?;
             self.note(node, known.note)?;
@@ -657,10 +657,19 @@ impl<'t> Raise<'t> {
         self.named(&ty, parts, Class::of(sort_of(why)), |ty, children| Node::Opaque { why, ty, children })
     }
 
-    fn closure(&mut self, ty: RecordId, captured: u32) -> Option<closure::Recognised> {
+    /// What a closure does, if that is known and what it captured fits.
+    fn closure(&mut self, ty: RecordId, captured: &[NodeId]) -> Option<closure::Recognised> {
         let tape = self.tape;
         let own = self.own_functions.get_or_insert_with(|| closure::own_functions(tape));
-        closure::recognise(tape, ty, captured, own)
+        let known = closure::recognise(tape, ty, len32(captured.len()), own)?;
+        let mut fits = true;
+        known.form.constants(&mut |constant, is| {
+            if let closure::Constant::Captured(at) = constant {
+                let class = captured.get(ix(at)).map_or(Class::of(Sort::Other), |&node| self.class(node));
+                fits &= is.admits(class);
+            }
+        });
+        fits.then_some(known)
     }
 
     /// A closure as the function that it is.
@@ -784,9 +793,9 @@ impl<'t> Raise<'t> {
         let Some(names) = self.field_names(ty, parts.len())? else {
             return self.opaque(Why::UnknownStruct, ty, parts);
         };
-        let mut sorted = names.clone();
+        let mut sorted: Vec<(u32, u32)> = names.iter().copied().zip(0..).collect();
         sorted.sort_unstable();
-        if sorted.array_windows().any(|[a, b]| a == b) {
+        if sorted.array_windows().any(|[(a, _), (b, _)]| a == b) {
             return self.opaque(Why::UnknownStruct, ty, parts);
         }
         let class = Class::of(Sort::NamedTuple);
@@ -827,7 +836,12 @@ impl<'t> Raise<'t> {
             if !fits || layout.test == Test::BeforeParameters && !self.is_before_parameters(parts) {
                 continue;
             }
-            let Becomes::Struct(kind, slots) = layout.becomes else { return self.become_part(layout, parts) };
+            let Becomes::Struct(kind, slots) = layout.becomes else {
+                if self.is_part(layout, parts) {
+                    return self.become_part(layout, parts);
+                }
+                continue;
+            };
             match slots.iter().find_map(|slot| self.misfit(slot, ty, parts)) {
                 None => return self.become_struct(layout, kind, slots, ty, parts),
                 Some(field) => {
@@ -911,10 +925,19 @@ impl<'t> Raise<'t> {
         }
     }
 
+    /// Is what a struct becomes, if it is less than a struct, what it has to be?
+    fn is_part(&self, layout: &Layout, parts: &[NodeId]) -> bool {
+        match layout.becomes {
+            Becomes::Part(at, is) => parts.get(usize::from(at)).is_some_and(|&part| is.admits(self.class(part))),
+            Becomes::False(is) => parts.iter().all(|&part| is.admits(self.class(part))),
+            Becomes::Struct(..) => false,
+        }
+    }
+
     /// The struct is no more than one of its parts, or than `false`.
     fn become_part(&mut self, layout: &Layout, parts: &[NodeId]) -> Result<NodeId, Stop> {
         let node = match layout.becomes {
-            Becomes::Part(at) => parts.get(usize::from(at)).copied(),
+            Becomes::Part(at, _) => parts.get(usize::from(at)).copied(),
             _ => None,
         };
         let node = match node {
@@ -954,12 +977,15 @@ impl<'t> Raise<'t> {
             let (first, last) = self.flux.unwrap_or((since, until));
             self.flux = Some((first.max(since), last.min(until)));
         }
-        for &(at, name) in layout.asides {
+        // A tracked array is spelled out wherever it is used, and has one gradient.
+        let first = layout.asides.first().and_then(|&(at, _)| parts.get(usize::from(at))).copied();
+        let is_said = first.is_some() && self.class(node).aside == first;
+        if let Some(class) = self.classes.get_mut(ix(node)) {
+            class.aside = first;
+        }
+        for &(at, name) in layout.asides.iter().filter(|_| !is_said) {
             if let Some(&value) = parts.get(usize::from(at)) {
-                // A tracked array was spelled out wherever it was used: it has one gradient.
-                if self.asides.insert((node, name.code(), value)) {
-                    self.push_to(|out| out.asides.push(&Aside { owner: node, name, value }))?;
-                }
+                self.push_to(|out| out.asides.push(&Aside { owner: node, name, value }))?;
             }
         }
         for &code in layout.notes {
@@ -1155,7 +1181,7 @@ impl Is {
         match (self, class.sort) {
             (Self::Any, _)
             | (Self::ArrayOrNull | Self::IntOrNull | Self::Nothing | Self::Scaling | Self::Switch, Null)
-            | (Self::Array | Self::ArrayOrNull, Array | Struct)
+            | (Self::Array | Self::ArrayOrNull | Self::Tracked, Array | Struct)
             | (Self::Bias, False | Array | Struct | Float | Integer)
             | (Self::Bool | Self::Switch, False | True)
             | (Self::Callable, Callable | Identity | Struct | Layer | Diagonal | Colon | Data)

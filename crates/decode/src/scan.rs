@@ -117,6 +117,10 @@ impl Scan<'_, '_> {
         if claimed != i32::try_from(self.window.offset()).unwrap_or(i32::MAX) {
             return Err(Stop::new(Code::DocumentLength { claimed }, 0, 0));
         }
+        if self.evidence == Evidence::None {
+            // A document that ends where it says, and more behind it.
+            self.evidence = Evidence::Element;
+        }
         match self.window.left() {
             0 => Ok(()),
             extra => Err(Stop::new(Code::TrailingBytes { extra }, self.window.offset(), 0)),
@@ -165,6 +169,9 @@ impl Scan<'_, '_> {
     fn element(&mut self, kind: u8, offset: u32) -> Result<(), Stop> {
         let Some(form) = form(kind) else {
             let parent = self.frames.last().map_or(0, |frame| frame.record);
+            if self.evidence == Evidence::None && is_foreign(kind, self.window.peek(FIRST_LOOK)) {
+                self.evidence = Evidence::Element;
+            }
             return Err(Stop::new(Code::ElementType { found: kind }, offset, parent));
         };
         if self.tape.len() > self.limits.elements.min(MOST_ELEMENTS) {
@@ -381,6 +388,10 @@ impl Scan<'_, '_> {
         self.keys.truncate(frame.first_key);
         self.set(id, Form::Document(Tag::Plain), next, frame.count);
         if let Some(tag) = self.tag(frame.tag)? {
+            if id == 0 && tag == Tag::Backref {
+                // The file itself would be an entry of its own.
+                return Err(Stop::new(Code::WrongType { expected: Expected::Document }, 0, 0));
+            }
             let b = self.tagged(id, tag)?.unwrap_or(frame.count);
             self.set(id, Form::Document(tag), next, b);
         }
@@ -414,6 +425,8 @@ impl Scan<'_, '_> {
         match record.form {
             Form::Name => Ok(Tag::from_name(record.a)),
             Form::Document(Tag::Backref) => Err(Stop::new(Code::TagBackref, record.offset, id)),
+            // BSON.jl makes a symbol of the bytes, and takes it for the tag.
+            Form::Binary => Err(Stop::new(Code::WrongType { expected: Expected::String }, record.offset, id)),
             _ => Ok(None),
         }
     }
@@ -456,7 +469,7 @@ impl Scan<'_, '_> {
                 let entry = index.checked_sub(1).and_then(|entry| u32::try_from(entry).ok());
                 return Ok(Some(entry.unwrap_or(u32::MAX)));
             }
-            (Tag::Array, names::SIZE) => {
+            (Tag::Array, names::SIZE) if record.form == Form::Array => {
                 for part in self.tape.children(id) {
                     let part_record = self.tape.get(part);
                     if part_record.integer().is_none() {
@@ -464,8 +477,9 @@ impl Scan<'_, '_> {
                         return Err(Stop::new(code, part_record.offset, part));
                     }
                 }
-                (record.form == Form::Array, Expected::Sizes)
+                (true, Expected::Sizes)
             }
+            (Tag::Array, names::SIZE) => (false, Expected::Sizes),
             (Tag::Array | Tag::Struct, names::TYPE) | (Tag::UnionAll, names::BODY | names::VAR) => {
                 let is_type = matches!(
                     record.tag(),
@@ -522,6 +536,14 @@ const MOST_DIGITS: usize = 10;
 /// A length that no file can have, told from the first bytes alone.
 const fn end_claim_is_impossible(claimed: i32) -> bool {
     claimed < 5
+}
+
+/// Does an element of a type that BSON has and BSON.jl does not write begin here, with a name that can be read?
+fn is_foreign(kind: u8, rest: &[u8]) -> bool {
+    let is_type = matches!(kind, 0x06 | 0x07 | 0x09 | 0x0b..=0x0f | 0x11 | 0x13 | 0x7f | 0xff);
+    let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
+    let is_name = !name.is_empty() && name.len() < rest.len() && name.iter().all(u8::is_ascii_graphic);
+    is_type && is_name
 }
 
 const fn form(kind: u8) -> Option<Form> {

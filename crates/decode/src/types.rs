@@ -74,8 +74,8 @@ fn joined(tape: &Tape, list: RecordId) -> Option<Path> {
             *path.bytes.get_mut(path.len)? = b'.';
             path.len = path.len.checked_add(1)?;
         }
-        // Operators are the only names with dots, and no operator is a module.
-        if bytes.contains(&b'.') {
+        // Operators are the only names with dots, and no operator is a module; nothing has an empty name.
+        if bytes.is_empty() || bytes.contains(&b'.') {
             return None;
         }
         path.last = path.len;
