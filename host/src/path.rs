@@ -18,13 +18,13 @@
     )
 )]
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write as _};
 
 use flux_airlock_wire::{Aside, Element, Group, Ids, Node, Note, Segment, Why};
 
 use crate::answer::{Bits, Fault, Flaw, Grant, Source, get, slice};
-use crate::text::{Escaped, cut_middle, escaped_len, is_harmless, shorten};
+use crate::text::{Escaped, cut_middle, escaped_len, is_harmless, report_len, shorten};
 
 /// How many further paths to an array are written out.
 pub(crate) const MOST_ALSO_AT: usize = 16;
@@ -233,14 +233,13 @@ impl Paths {
     ///
     /// # Errors
     ///
-    /// [`Flaw::PathBytes`] if the text of it all is longer than was granted, and [`Flaw::Fault`] if two values would
-    /// have the same path.
+    /// [`Flaw::PathBytes`] if the text of it all is longer than was granted, and [`Flaw::Fault`] if two variables or two
+    /// values of one record would have the same path.
     pub(crate) fn find(source: Source<'_>, notes: &[Note], names: &Bits, grant: &Grant) -> Result<Self, Flaw> {
         let mut walk = Walk::new(source, names, grant);
         walk.variables()?;
         walk.beside()?;
         walk.outside()?;
-        walk.check_asides()?;
         for note in notes {
             walk.note(*note)?;
         }
@@ -450,11 +449,13 @@ pub(crate) fn resolve(source: Source<'_>, paths: &Paths, path: &str) -> Option<u
         let node = source.node(at);
         let (step, after) = split_step(&node, rest)?;
         let child = edge(source, &node, step).and_then(|edge| node.children().get(edge));
-        at = child.or_else(|| {
+        // A field that was not set gives its place to what was found beside.
+        let aside = || {
             let asides = (0..).zip(source.asides).filter(|(_, aside)| aside.owner == at);
             let mut named = asides.filter(|(id, _)| paths.aside_step(source, *id).to_string() == step);
             named.next().map(|(_, aside)| aside.value)
-        })?;
+        };
+        at = child.filter(|child| !is_blank(source, *child)).or_else(aside).or(child)?;
         rest = after;
     }
     Some(at)
@@ -536,6 +537,47 @@ fn is_random(node: &Node<'_>) -> bool {
     matches!(node, Node::Struct { kind, .. } if kind.group() == Group::Random)
 }
 
+/// The places of asides, a name and how many of it are before, that values of this owner have already.
+///
+/// Only a named value can have one: the steps to all others are numbers.
+fn taken_places(source: Source<'_>, owner: u32) -> BTreeSet<(&str, u32)> {
+    let node = source.node(owner);
+    let children = node.children();
+    let shown = children.iter().map(|child| !is_blank(source, child));
+    match node {
+        Node::Struct { kind, .. } => {
+            let fields = kind.fields().iter().zip(shown).filter(|(_, shown)| *shown);
+            fields.filter_map(|(field, _)| aside_place(field.as_bytes())).collect()
+        }
+        Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
+            let names = names.iter().zip(shown).filter(|(_, shown)| *shown);
+            names.filter_map(|(name, _)| aside_place(source.text(name))).collect()
+        }
+        _ => BTreeSet::new(),
+    }
+}
+
+/// The place of an aside whose step looks like that of this name.
+fn aside_place(name: &[u8]) -> Option<(&str, u32)> {
+    if name.len() > MOST_ASIDE_PLACE {
+        return None;
+    }
+    let name = str::from_utf8(name).ok()?;
+    let Some((code, number)) = name.split_once(' ') else { return Some((name, 0)) };
+    let ordinal = number.parse::<u32>().ok()?.checked_sub(1)?;
+    // Written as a step is, and in no other way.
+    (ordinal > 0 && one_based(ordinal).to_string() == number).then_some((code, ordinal))
+}
+
+/// Has a report nothing to say of this value but what stands at its owner's?
+fn is_blank(source: Source<'_>, node: u32) -> bool {
+    match source.node(node) {
+        Node::Null | Node::Function(_) => true,
+        Node::Struct { fields, .. } => fields.is_empty(),
+        _ => false,
+    }
+}
+
 fn same_place(a: Aside, b: Aside) -> bool {
     (a.owner, a.name) == (b.owner, b.name)
 }
@@ -549,8 +591,8 @@ struct Budget {
     granted: u64,
     /// For paths.
     paths: u64,
-    /// For names and strings, which may be as long as the file and that much more.
-    texts: u64,
+    /// For what names and strings say the first time: the file has it once, a report in its list and in its tree.
+    first: u64,
 }
 
 impl Budget {
@@ -559,10 +601,26 @@ impl Budget {
         Ok(())
     }
 
-    fn text(&mut self, len: u64) -> Result<(), Flaw> {
-        self.texts = self.texts.checked_sub(len).ok_or(Flaw::PathBytes { granted: self.granted })?;
-        Ok(())
+    /// A text that is said for the first time costs nothing but its own bytes of the file, as long as there are any: spans
+    /// can overlap. All others cost what they are long in a report.
+    fn text(&mut self, first: bool, bytes: u64, shown: u64) -> Result<(), Flaw> {
+        match self.first.checked_sub(bytes).filter(|_| first) {
+            Some(left) => {
+                self.first = left;
+                Ok(())
+            }
+            None => self.path(shown),
+        }
     }
+}
+
+/// Where a report says a text.
+#[derive(Clone, Copy, Debug)]
+enum Said {
+    /// In the tree of the layers, or beside it.
+    InTree,
+    /// In the list of numbers and strings.
+    Listed,
 }
 
 /// A node whose children are being visited.
@@ -597,6 +655,10 @@ struct Walk<'a> {
     more_nodes: Vec<(u32, u32)>,
     /// For each text the length of a step of that name, and 1; 0 where it is not known yet.
     name_lens: Vec<u32>,
+    /// For each text its length in a report, and 1; 0 where it is not known yet.
+    shown_lens: Vec<u32>,
+    /// The texts that were said in the tree, and those that were said in the list of numbers and strings.
+    said: [Bits; 2],
     /// For each text the same number as for all texts of the same bytes. Made when it is needed.
     ranks: Vec<u32>,
     /// For each rank the last node that has a name of it.
@@ -618,7 +680,7 @@ impl<'a> Walk<'a> {
         let budget = Budget {
             granted: grant.path_bytes,
             paths: grant.path_bytes,
-            texts: grant.path_bytes.saturating_add(long(source.file_len())),
+            first: long(source.file_len()).saturating_mul(2),
         };
         let mut by_owner: Vec<(u32, u32)> = source.asides.iter().map(|aside| aside.owner).zip(0..).collect();
         let name = |aside| get(source.asides, aside).map(|aside| aside.name.code());
@@ -653,6 +715,8 @@ impl<'a> Walk<'a> {
             tensor_lens: vec![0; source.tensor_count()],
             more_nodes: Vec::new(),
             name_lens: vec![0; source.text_count()],
+            shown_lens: vec![0; source.text_count()],
+            said: [Bits::new(source.text_count()), Bits::new(source.text_count())],
             ranks: Vec::new(),
             stamps: Vec::new(),
             by_owner,
@@ -723,12 +787,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Gives asides that have the same owner and name different places. What is said twice is done only once.
+    ///
+    /// Each owner's names are looked at once, however many asides it has, and a place that one of its values has already
+    /// is left out.
     fn number_asides(&mut self) {
         self.paths.ordinals = vec![0; self.source.asides.len()];
         let mut before: Option<(Aside, u32)> = None;
+        let mut taken = BTreeSet::new();
         for (_, id) in &self.by_owner {
             let Some(aside) = get(self.source.asides, *id) else { continue };
-            let mut ordinal = 0;
+            if before.is_none_or(|(other, _)| other.owner != aside.owner) {
+                taken = taken_places(self.source, aside.owner);
+            }
+            let mut ordinal = 0_u32;
             if let Some((other, number)) = before.filter(|(other, _)| same_place(*other, aside)) {
                 if other.value == aside.value {
                     self.aside_done.insert(*id);
@@ -736,36 +807,15 @@ impl<'a> Walk<'a> {
                 }
                 ordinal = number.saturating_add(1);
             }
+            // Ends: each place is taken by one value.
+            while taken.contains(&(aside.name.code(), ordinal)) {
+                ordinal = ordinal.saturating_add(1);
+            }
             before = Some((aside, ordinal));
             if let Some(place) = usize::try_from(*id).ok().and_then(|id| self.paths.ordinals.get_mut(id)) {
                 *place = ordinal;
             }
         }
-    }
-
-    /// Says that no aside has the path of another value.
-    fn check_asides(&self) -> Result<(), Flaw> {
-        for (owner, aside) in &self.by_owner {
-            if self.paths.is_reached(*owner) && !self.is_free(*owner, *aside) {
-                return Err(Fault::Aside { aside: *aside }.into());
-            }
-        }
-        Ok(())
-    }
-
-    /// Does the owner have nothing to report where this aside was found?
-    fn is_free(&self, owner: u32, aside: u32) -> bool {
-        let node = self.source.node(owner);
-        let place = self.paths.aside_step(self.source, aside).to_string();
-        let mut edges = (0..).zip(node.children().iter());
-        edges.all(|(edge, child)| {
-            Step::new(self.source, &node, edge).to_string() != place
-                || match self.source.node(child) {
-                    Node::Null | Node::Function(_) => true,
-                    Node::Struct { fields, .. } => fields.is_empty(),
-                    _ => false,
-                }
-        })
     }
 
     fn note(&mut self, note: Note) -> Result<(), Flaw> {
@@ -864,8 +914,7 @@ impl<'a> Walk<'a> {
                     if !self.is_new_name(name, id) {
                         return Err(Fault::Names { node: id }.into());
                     }
-                    let len = u64::from(self.name_len(name));
-                    self.budget.text(len)?;
+                    self.charge_text(name, Said::InTree)?;
                 }
             }
             Node::Opaque { ty, .. } => {
@@ -876,7 +925,9 @@ impl<'a> Walk<'a> {
             Node::Number { .. } | Node::Text(_) => {
                 if self.paths.scalars.len() < MOST_SCALARS {
                     self.budget.path(len)?;
-                    self.charge_mention(node)?;
+                    if let Node::Text(text) = *node {
+                        self.charge_text(text, Said::Listed)?;
+                    }
                     self.paths.scalars.push(id);
                 } else {
                     self.paths.more_scalars = self.paths.more_scalars.saturating_add(1);
@@ -911,11 +962,7 @@ impl<'a> Walk<'a> {
     fn charge_mention(&mut self, node: &Node<'a>) -> Result<(), Flaw> {
         match *node {
             Node::Tensor(tensor) => self.budget.path(get(&self.tensor_lens, tensor).unwrap_or(0)),
-            Node::Text(text) => self.budget.text(long(self.source.text(text).len().min(MOST_TEXT))),
-            Node::Symbol(text) => {
-                let len = self.name_len(text);
-                self.budget.text(len.into())
-            }
+            Node::Symbol(text) | Node::Text(text) => self.charge_text(text, Said::InTree),
             Node::Opaque { ty, .. } => self.charge_type(ty),
             _ => Ok(()),
         }
@@ -944,11 +991,28 @@ impl<'a> Walk<'a> {
     }
 
     fn charge_type(&mut self, parts: Ids<'a>) -> Result<(), Flaw> {
-        parts.iter().try_for_each(|part| {
-            // A part is at most as long as a step of its name and `var`.
-            let len = u64::from(self.name_len(part)).saturating_add(3);
-            self.budget.text(len)
-        })
+        parts.iter().try_for_each(|part| self.charge_text(part, Said::InTree))
+    }
+
+    /// A name, or the beginning of a string, before it is said.
+    fn charge_text(&mut self, text: u32, said: Said) -> Result<(), Flaw> {
+        let [in_tree, listed] = &mut self.said;
+        let first = match said {
+            Said::InTree => in_tree.insert(text),
+            Said::Listed => listed.insert(text),
+        };
+        let bytes = self.source.text(text);
+        let shown = usize::try_from(text).ok().and_then(|text| self.shown_lens.get_mut(text)).map_or(0, |known| {
+            if *known == 0 {
+                // A name is never cut, and a string is.
+                let head = if self.names.contains(text) { bytes } else { bytes.get(..MOST_TEXT).unwrap_or(bytes) };
+                // With a dot, or with brackets and quotation marks or `var` around it, which are escaped too.
+                let len = report_len(head).saturating_add(AROUND_TEXT);
+                *known = u32::try_from(len).unwrap_or(u32::MAX).saturating_add(1);
+            }
+            known.saturating_sub(1)
+        });
+        self.budget.text(first, long(bytes.len()), shown.into())
     }
 
     /// Is this name not yet one of `owner`?
@@ -1186,6 +1250,12 @@ const ASIDE: u32 = u32::MAX - 2;
 /// How many characters of a key, and of a whole path, a refusal gives.
 const MOST_KEY: usize = 128;
 const MOST_REFUSAL_PATH: usize = 1000;
+
+/// What stands around a text in a report at most.
+const AROUND_TEXT: usize = 8;
+
+/// The longest place of an aside: a name, a space, and ten digits.
+const MOST_ASIDE_PLACE: usize = 32;
 
 /// Brackets of a report around a node of `layers`.
 const OUTER_NESTING: u32 = 3;
@@ -1549,6 +1619,84 @@ mod tests {
         let list = f.list(&vec![string; 100_000]);
         f.variable("m", list);
         assert_eq!(f.fault(), "path-bytes-limit");
+    }
+
+    #[test]
+    fn a_string_that_is_said_again_is_charged_as_it_is_shown() {
+        // Each control character takes six bytes of a report.
+        let open = |path_bytes: u64| {
+            let mut f = Fixture::new();
+            // A large file does not pay for what its report says again.
+            f.bytes(&vec![0; 100_000]);
+            let string = f.string("\u{1}".repeat(1000));
+            let list = f.list(&[string, string, string]);
+            f.variable("m", list);
+            f.check(&Grant { path_bytes, ..GRANT }).map(|_| ())
+        };
+        assert_eq!(open(12_000), Err(Flaw::PathBytes { granted: 12_000 }));
+        assert_eq!(open(12_100), Ok(()));
+    }
+
+    #[test]
+    fn different_strings_may_be_as_long_as_the_file() {
+        let mut f = Fixture::new();
+        let all: Vec<u32> = (0..300).map(|_| f.string("x".repeat(4096))).collect();
+        let list = f.list(&all);
+        f.variable("m", list);
+        assert!(f.check(&Grant { path_bytes: 10_000, ..GRANT }).is_ok());
+    }
+
+    #[test]
+    fn asides_are_told_apart_in_time_that_grows_with_them() {
+        let count = 50_000_u32;
+        let mut f = Fixture::new();
+        let (name, null) = (f.text("x"), f.node(&Node::Null));
+        let one = f.ones(&[1]);
+        let list = f.list(&vec![one; 50_000]);
+        let names: Vec<u32> = (0..count).map(|at| f.text(format!("state {at}"))).collect();
+        let (names, values) = (crate::fixture::ids(&names), crate::fixture::ids(&vec![one; 50_000]));
+        let record = f.node(&Node::Record { names: Ids::new(&names).unwrap(), values: Ids::new(&values).unwrap() });
+        let root = f.list(&[list, record]);
+        f.variable("m", root);
+        for _ in 0..count {
+            f.aside(list, AsideName::State, null);
+            f.aside(record, AsideName::State, null);
+        }
+        for _ in 0..count / 2 {
+            let value = f.node(&Node::Symbol(name));
+            f.aside(list, AsideName::State, value);
+            f.aside(record, AsideName::State, value);
+        }
+        let started = std::time::Instant::now();
+        assert!(f.check(&Grant { path_bytes: 100 << 20, ..GRANT }).is_ok());
+        assert!(started.elapsed() < std::time::Duration::from_secs(20));
+    }
+
+    #[test]
+    fn an_aside_gives_way_to_a_value_of_the_same_name() {
+        let mut f = Fixture::new();
+        let [named, numbered, free, first, second] = [1, 2, 3, 4, 5].map(|size| f.ones(&[size]));
+        let null = f.node(&Node::Null);
+        let record = f.record(&[("state", named), ("state 3", numbered), ("grad 02", free), ("grad", null)]);
+        f.variable("m", record);
+        f.aside(record, AsideName::State, first);
+        f.aside(record, AsideName::State, second);
+        let gradient = f.ones(&[6]);
+        f.aside(record, AsideName::Grad, gradient);
+        let (file, checked) = f.check(&GRANT).unwrap();
+        let source = checked.source(&file);
+        let expected = [
+            ("m.state", named),
+            ("m[\"state 3\"]", numbered),
+            ("m[\"grad 02\"]", free),
+            ("m[\"state 2\"]", first),
+            ("m[\"state 4\"]", second),
+            ("m.grad", gradient),
+        ];
+        assert_eq!(all(&file, &checked), expected.map(|(path, _)| path));
+        for (path, node) in expected {
+            assert_eq!(resolve(source, &checked.paths, path), Some(node), "{path}");
+        }
     }
 
     #[test]

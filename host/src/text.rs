@@ -130,6 +130,11 @@ pub(crate) fn escaped_len(bytes: &[u8]) -> usize {
     units(bytes).fold(0, |sum, unit| sum.saturating_add(unit.len()))
 }
 
+/// How many bytes these take at most in a report, as they are or as [`Escaped`] shows them.
+pub(crate) fn report_len(bytes: &[u8]) -> usize {
+    units(bytes).fold(0, |sum, unit| sum.saturating_add(unit.report_len()))
+}
+
 /// Letters and symbols by category that leave nothing to see.
 const LOOKS_EMPTY: [char; 6] = ['\u{115f}', '\u{1160}', '\u{2800}', '\u{3164}', '\u{ffa0}', '\u{fffc}'];
 
@@ -148,6 +153,18 @@ impl Unit {
         match self {
             Self::Char(c, _) if is_shown(c) => c.len_utf8(),
             _ => self.width(),
+        }
+    }
+
+    /// In bytes of JSON, which escapes what is not harmless, and escapes the backslashes of our own escapes.
+    fn report_len(self) -> usize {
+        let ours = self.len().saturating_add(1);
+        match self {
+            Self::Char(c, _) if is_shown(c) => c.len_utf8(),
+            // Two backslashes, or a backslash and a quotation mark.
+            Self::Char('"' | '\\', _) => 4,
+            Self::Char(c, _) => ours.max(c.len_utf16().saturating_mul(6)),
+            Self::Byte(_) => ours,
         }
     }
 
@@ -301,6 +318,23 @@ mod tests {
             prop_assert!(shown.chars().all(|c| c == '\\' || is_harmless(c)));
             prop_assert_eq!(shown.len(), escaped_len(&bytes));
             prop_assert_eq!(shown.chars().count(), units(&bytes).map(Unit::width).sum::<usize>());
+        }
+
+        #[test]
+        fn a_report_has_no_more_of_a_text_than_was_counted(text in any::<String>(), bytes in prop::collection::vec(any::<u8>(), 0..64)) {
+            // As `Report::to_json` writes it: what is not harmless costs twelve bytes at most, two units of UTF-16.
+            let json = |text: &str| -> usize {
+                let plain = |c: char| matches!(c, ' '..='~') || (c > '\x7f' && is_harmless(c));
+                let len = |c: char| match c {
+                    '"' | '\\' | '\n' | '\r' | '\t' => 2,
+                    c if plain(c) => c.len_utf8(),
+                    c => 6 * c.len_utf16(),
+                };
+                text.chars().map(len).sum()
+            };
+            prop_assert!(json(&text) <= report_len(text.as_bytes()));
+            prop_assert!(json(&escape(&text)) <= report_len(text.as_bytes()));
+            prop_assert!(json(&Escaped(&bytes).to_string()) <= report_len(&bytes));
         }
 
         #[test]
