@@ -169,7 +169,8 @@ impl LimitsBuilder {
         /// Linear memory the guest may grow to, in bytes. It depends on the elements of the file, not on its weights.
         /// Default: 256 MiB, which the other defaults cannot exhaust; 2.4 MiB were the most. At least 1 MiB, at most 4 GiB.
         memory_bytes: u64,
-        /// Bytes of one name: a key, a symbol, a part of a type's path. Default: 4,096.
+        /// Bytes of one name: a key, a symbol, a part of a type's path. Default: 4,096. At least 16, so that BSON.jl's own
+        /// words fit.
         name_bytes: u32,
         /// Bytes of all different names together. Default: 16 MiB.
         names_bytes: u32,
@@ -207,7 +208,7 @@ impl LimitsBuilder {
             (Limit::FileBytes, limits.file_bytes, 1, MOST_FILE_BYTES),
             (Limit::Fuel, limits.fuel.unwrap_or(FUEL_BASE), 1, u64::MAX),
             (Limit::MemoryBytes, limits.memory_bytes, 1 << 20, 1 << 32),
-            counted(Limit::NameBytes, limits.name_bytes, 1),
+            counted(Limit::NameBytes, limits.name_bytes, LEAST_NAME_BYTES),
             counted(Limit::NamesBytes, limits.names_bytes, 1),
             counted(Limit::Nodes, limits.nodes, 1),
             (Limit::PathBytes, limits.path_bytes, 1, u64::MAX),
@@ -310,6 +311,8 @@ const MOST_FILE_BYTES: u64 = 0x7fff_ffff;
 /// An answer without entries: version, verdict, six counts.
 const LEAST_ANSWER_BYTES: u64 = 8;
 
+/// The tags that say what a document stands for are names too.
+const LEAST_NAME_BYTES: u64 = 16;
 /// The decoder counts them in 24 bits.
 const MOST_ELEMENTS: u64 = (1 << 24) - 1;
 const FUEL_BASE: u64 = 10_000_000;
@@ -335,6 +338,8 @@ mod tests {
         assert_eq!(refused(Limits::builder().file_bytes(1 << 31)), Limit::FileBytes);
         assert_eq!(refused(Limits::builder().fuel(0)), Limit::Fuel);
         assert_eq!(refused(Limits::builder().answer_bytes(7)), Limit::AnswerBytes);
+        assert_eq!(refused(Limits::builder().name_bytes(15)), Limit::NameBytes);
+        assert!(Limits::builder().name_bytes(16).build().is_ok());
     }
 
     #[test]
