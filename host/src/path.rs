@@ -150,7 +150,7 @@ impl<'a> Step<'a> {
             Self::Fields(edge) => digits(edge).saturating_add(9),
             Self::Index(edge) => digits(edge).saturating_add(2),
             Self::Name(name) if is_identifier(name) => long(name.len()).saturating_add(1),
-            Self::Name(name) => long(escaped_len(name.as_bytes())).saturating_add(4),
+            Self::Name(name) => Quoted(name).len().saturating_add(4),
         }
     }
 }
@@ -164,7 +164,7 @@ impl fmt::Display for Step<'_> {
             Self::Fields(edge) => write!(f, ".fields[{}]", one_based(edge)),
             Self::Index(edge) => write!(f, "[{}]", one_based(edge)),
             Self::Name(name) if is_identifier(name) => write!(f, ".{name}"),
-            Self::Name(name) => write!(f, "[\"{}\"]", Escaped(name.as_bytes())),
+            Self::Name(name) => write!(f, "[\"{}\"]", Quoted(name)),
         }
     }
 }
@@ -178,7 +178,7 @@ impl Root<'_> {
         match self.0 {
             None => 4,
             Some(name) if is_identifier(name) => long(name.len()),
-            Some(name) => long(escaped_len(name.as_bytes())).saturating_add(5),
+            Some(name) => Quoted(name).len().saturating_add(5),
         }
     }
 }
@@ -188,8 +188,38 @@ impl fmt::Display for Root<'_> {
         match self.0 {
             None => f.write_str("root"),
             Some(name) if is_identifier(name) => f.write_str(name),
-            Some(name) => write!(f, "var\"{}\"", Escaped(name.as_bytes())),
+            Some(name) => write!(f, "var\"{}\"", Quoted(name)),
         }
+    }
+}
+
+/// The inside of a quoted name. Greek letters that look like others are escaped too.
+#[derive(Clone, Copy)]
+struct Quoted<'a>(&'a str);
+
+impl<'a> Quoted<'a> {
+    /// The name in pieces, each with a letter to escape behind it.
+    fn pieces(self) -> impl Iterator<Item = (&'a [u8], Option<char>)> {
+        self.0.split_inclusive(looks_latin).map(|piece| {
+            let last = piece.chars().next_back().filter(|c| looks_latin(*c));
+            let before = last.map_or(piece, |last| piece.strip_suffix(last).unwrap_or(piece));
+            (before.as_bytes(), last)
+        })
+    }
+
+    fn len(self) -> u64 {
+        let len =
+            |(before, last): (&[u8], Option<char>)| long(escaped_len(before)).saturating_add(last.map_or(0, |_| 6));
+        self.pieces().map(len).fold(0, u64::saturating_add)
+    }
+}
+
+impl fmt::Display for Quoted<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.pieces().try_for_each(|(before, last)| {
+            write!(f, "{}", Escaped(before))?;
+            last.map_or(Ok(()), |last| write!(f, "\\u{:04x}", u32::from(last)))
+        })
     }
 }
 
@@ -217,7 +247,9 @@ pub(crate) fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
     let begins = |c: char| match c {
         'a'..='z' | 'A'..='Z' | '_' | '∂' | '∇' => true,
-        '\u{c0}'..='\u{24f}' | '\u{370}'..='\u{3ff}' | '\u{1f00}'..='\u{1fff}' => c.is_alphabetic() && is_harmless(c),
+        '\u{c0}'..='\u{24f}' => c.is_alphabetic() && is_harmless(c),
+        // Of Greek what formulas use. Accents look like those of Latin letters, and Coptic letters like Greek ones.
+        'α'..='ω' | 'Α'..='Ω' | 'ϑ' | 'ϕ' | 'ϖ' | 'ϱ' | 'ϵ' => is_harmless(c) && !looks_latin(c),
         _ => false,
     };
     let continues = |c: char| match c {
@@ -226,6 +258,34 @@ pub(crate) fn is_identifier(name: &str) -> bool {
         _ => begins(c),
     };
     chars.next().is_some_and(begins) && chars.all(continues) && !RESERVED.contains(&name)
+}
+
+/// Does this Greek letter look like one that is not Greek? `m.Α` would be taken for `m.A`.
+const fn looks_latin(c: char) -> bool {
+    matches!(
+        c,
+        'Α' | 'Β'
+            | 'Ε'
+            | 'Ζ'
+            | 'Η'
+            | 'Ι'
+            | 'Κ'
+            | 'Μ'
+            | 'Ν'
+            | 'Ο'
+            | 'Ρ'
+            | 'Τ'
+            | 'Υ'
+            | 'Χ'
+            | 'ν'
+            | 'ο'
+            | 'ϲ'
+            | 'ϳ'
+            | 'Ϲ'
+            | 'Ϳ'
+            | 'Ϻ'
+            | 'Ϝ'
+    )
 }
 
 impl Paths {
@@ -1392,6 +1452,12 @@ mod tests {
             ("σ²", "σ²", ".σ²"),
             ("W₁", "W₁", ".W₁"),
             ("push!", "push!", ".push!"),
+            ("βγμσϵλ", "βγμσϵλ", ".βγμσϵλ"),
+            ("ΔΣΩ", "ΔΣΩ", ".ΔΣΩ"),
+            ("\u{391}", "var\"\\u0391\"", "[\"\\u0391\"]"),
+            ("m\u{3bf}\u{3bf}del", "var\"m\\u03bf\\u03bfdel\"", "[\"m\\u03bf\\u03bfdel\"]"),
+            ("\u{3cc}", "var\"\u{3cc}\"", "[\"\u{3cc}\"]"),
+            ("\u{410}", "var\"\u{410}\"", "[\"\u{410}\"]"),
             ("größe", "größe", ".größe"),
             ("", "var\"\"", "[\"\"]"),
             ("1", "var\"1\"", "[\"1\"]"),
