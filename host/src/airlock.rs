@@ -1,8 +1,8 @@
 //! The two doors and the chamber between them, as one call.
 //!
 //! Reading, verifying, decoding and checking follow each other here and nowhere else, and the first that fails ends it:
-//! nothing is decoded that was not verified, and nothing is built that was not checked. There is no way around a step
-//! but the two that have it in their names, [`Airlock::open_unverified`] and [`Airlock::inspect`].
+//! nothing is decoded that was not verified, and nothing is built that was not checked. There is no way around evidence
+//! but those that have `unverified` or `inspect` in their names, and none around the rest.
 
 use std::{fmt, sync::Arc};
 
@@ -12,6 +12,7 @@ use tracing::debug_span;
 use crate::{
     EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures,
     answer::{self, Flaw, Grant, Opened, Outcome},
+    input::Unread,
     model::About,
     path::refusal_path,
     report::{EvidenceEntry, FileEntry, RefusalEntry},
@@ -114,14 +115,24 @@ impl Airlock {
         report(self.pass(input, Some(evidence)))
     }
 
-    /// Opens a model, and describes the file if it is refused: [`Airlock::open`] and [`Airlock::inspect_verified`] in one
-    /// reading. Without evidence, `None`, it is [`Airlock::open_unverified`] and [`Airlock::inspect`].
+    /// Opens a model for which all of the evidence holds, and describes the file if it is refused: [`Airlock::open`] and
+    /// [`Airlock::inspect_verified`] in one reading.
     ///
     /// # Errors
     ///
     /// [`Rejected`], with the report if there is a verdict on the file.
-    pub fn examine(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Rejected> {
-        self.pass(input, evidence).map_err(|refused| refused.report())
+    pub fn examine(&self, input: Input<'_>, evidence: &Evidence) -> Result<Model, Rejected> {
+        self.pass(input, Some(evidence)).map_err(|refused| refused.report())
+    }
+
+    /// Opens a model that nobody vouches for, and describes the file if it is refused: [`Airlock::open_unverified`] and
+    /// [`Airlock::inspect`] in one reading.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the report if there is a verdict on the file.
+    pub fn examine_unverified(&self, input: Input<'_>) -> Result<Model, Rejected> {
+        self.pass(input, None).map_err(|refused| refused.report())
     }
 
     /// The way through: both doors and the chamber.
@@ -131,12 +142,13 @@ impl Airlock {
         let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
         let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
         let loaded = loaded.map_err(|unread| {
-            let file = FileEntry { path: name.clone(), bytes: unread.len.unwrap_or(0), sha256: None };
+            let Unread { len, more, .. } = unread;
+            let file = FileEntry { path: name.clone(), bytes: len.unwrap_or(0), more, sha256: None };
             Refused::new(unread.error, file)
         })?;
 
         let bytes = u64::try_from(loaded.bytes.len()).unwrap_or(u64::MAX);
-        let file = FileEntry { path: name, bytes, sha256: sha256(&loaded.digests) };
+        let file = FileEntry { path: name, bytes, more: false, sha256: sha256(&loaded.digests) };
         let held = debug_span!("verify").in_scope(|| match evidence {
             Some(evidence) => evidence.check(bytes, &loaded.digests),
             None => Ok(Vec::new()),
@@ -247,6 +259,7 @@ pub struct Rejected {
     /// What is known of the file; `None` where the error says nothing about it ([`Error::is_refusal`]).
     pub report: Option<Box<Report>>,
 }
+
 /// What the inner door holds the guest to.
 pub(crate) fn grant(limits: &Limits) -> Grant {
     Grant {

@@ -180,7 +180,7 @@ impl Fixture {
 
 pub(crate) fn model(file: Vec<u8>, checked: Box<Checked>) -> Model {
     let about = About {
-        file: FileEntry { path: Some("m.bson".to_owned()), bytes: file.len() as u64, sha256: None },
+        file: FileEntry { path: Some("m.bson".to_owned()), bytes: file.len() as u64, more: false, sha256: None },
         evidence: Vec::new(),
         sandbox: SandboxFigures { guest_sha256: "00", fuel_used: 1, fuel_limit: 2, memory_bytes: 3, wall_us: 4 },
     };

@@ -18,7 +18,7 @@ use std::{
 
 use flux_airlock_trust::{Algorithms, Digests, Hasher};
 
-use crate::{EngineError, Error, InputError, Limit, Limits};
+use crate::{EngineError, Error, InputError, Limit, Limits, text::Escaped};
 
 /// Where the bytes of a model come from.
 ///
@@ -50,11 +50,12 @@ impl<'a> Input<'a> {
         Self { name: None, source: Source::Bytes(bytes.into()), counter: None }
     }
 
-    /// The regular file at this path.
+    /// The regular file at this path. Where the path is not UTF-8, reports have it escaped.
     #[must_use]
     pub fn path(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
-        let name = Some(path.to_string_lossy().into_owned());
+        let escaped = || Escaped(path.as_os_str().as_encoded_bytes()).to_string();
+        let name = Some(path.to_str().map_or_else(escaped, str::to_owned));
         Self { name, source: Source::Path(path.to_owned()), counter: None }
     }
 
@@ -135,16 +136,18 @@ pub(crate) struct Loaded {
     pub(crate) digests: Digests,
 }
 
-/// Why there are no bytes, and how many there are to the best of our knowledge: a reader is not read to its end.
+/// Why there are no bytes, and how many there are to the best of our knowledge.
 #[derive(Debug)]
 pub(crate) struct Unread {
     pub(crate) error: Error,
     pub(crate) len: Option<u64>,
+    /// Are there more than that? A reader is not read to its end.
+    pub(crate) more: bool,
 }
 
 impl<E: Into<Error>> From<E> for Unread {
     fn from(error: E) -> Self {
-        Self { error: error.into(), len: None }
+        Self { error: error.into(), len: None, more: false }
     }
 }
 
@@ -167,15 +170,22 @@ fn load_reader(mut reader: impl Read, algorithms: Algorithms, limits: &Limits) -
             return Ok(Loaded { bytes, digests: hasher.finish() });
         }
         hasher.update(chunk);
-        let len = to_u64(bytes.len());
-        check_len(len, limits)?;
+        check_len(to_u64(bytes.len()), limits).map_err(|unread| Unread {
+            len: Some(limits.file_bytes()),
+            more: true,
+            ..unread
+        })?;
     }
 }
 
 fn load_file(path: &Path, algorithms: Algorithms, limits: &Limits, counter: &AtomicU64) -> Result<Loaded, Unread> {
     let (mut file, before) = open(path)?;
     check_len(before.len(), limits)?;
-    read(&mut file, &before, algorithms, counter).map_err(|error| Unread { error, len: Some(before.len()) })
+    read(&mut file, &before, algorithms, counter).map_err(|error| Unread {
+        error,
+        len: Some(before.len()),
+        more: false,
+    })
 }
 
 /// Opens a regular file, and says what it is before it is read.
@@ -291,7 +301,7 @@ fn no_memory(bytes: usize) -> EngineError {
 fn check_len(len: u64, limits: &Limits) -> Result<(), Unread> {
     if len > limits.file_bytes() {
         let error = Error::limit_of(Limit::FileBytes, limits.file_bytes());
-        return Err(Unread { error, len: Some(len) });
+        return Err(Unread { error, len: Some(len), more: false });
     }
     Ok(())
 }
@@ -412,8 +422,17 @@ mod tests {
             assert_eq!(input().load(Algorithms::SHA256, &limits(9)).unwrap().bytes, [7; 9]);
             assert_eq!(code(input().load(Algorithms::SHA256, &limits(8))), "file-bytes-limit");
         }
-        // An endless reader ends at the limit.
-        assert_eq!(code(Input::reader(io::repeat(7)).load(Algorithms::SHA256, &limits(8))), "file-bytes-limit");
+        // An endless reader ends at the limit, and nobody says how long it is.
+        let unread = Input::reader(io::repeat(7)).load(Algorithms::SHA256, &limits(8)).unwrap_err();
+        assert_eq!((unread.error.code(), unread.len, unread.more), ("file-bytes-limit", Some(8), true));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn names_outside_utf8_are_told_apart() {
+        use std::os::unix::ffi::OsStrExt as _;
+        let name = |bytes| Input::path(std::ffi::OsStr::from_bytes(bytes)).name.unwrap();
+        assert_eq!([name(b"a\xff"), name(b"a\xfe"), name("ä b".as_bytes())], ["a\\xff", "a\\xfe", "ä b"]);
     }
 
     #[test]

@@ -82,17 +82,22 @@ pub enum Verdict {
 
 /// A file.
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct FileEntry {
     /// Where it was read from; `None` where that was no path.
     pub path: Option<String>,
     /// Its length.
     pub bytes: u64,
+    /// Is it longer than that? How long, nobody knows: it came from a reader, and was not read to its end.
+    #[serde(skip_serializing_if = "is_false")]
+    pub more: bool,
     /// Its SHA-256 in lower-case hexadecimal; `None` where it was not read.
     pub sha256: Option<String>,
 }
 
 /// Something that vouches for a file.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct EvidenceEntry {
     /// What sort of thing it is: `pin`.
     pub kind: &'static str,
@@ -105,6 +110,7 @@ pub struct EvidenceEntry {
 
 /// Why a file is refused.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[non_exhaustive]
 pub struct RefusalEntry {
     /// The stable name of the reason.
     pub code: String,
@@ -202,7 +208,8 @@ pub enum ScalarValue<'a> {
 #[derive(Clone, Debug, Default, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WrittenByEntry {
-    /// The versions of Flux that have all its layouts: `0.12.0–0.14.25`, or `0.15.0–` up to the newest.
+    /// The versions of Flux that have all its layouts: `0.12.0–0.14.25`, `0.16.0` alone, or `0.15.0–` up to
+    /// the newest.
     pub flux: Option<String>,
     /// The version of Julia.
     pub julia: Option<String>,
@@ -275,6 +282,7 @@ impl Report {
         let written_by = opened.checked.written_by;
         let version = |(minor, patch): FluxVersion| format!("0.{minor}.{patch}");
         let flux = written_by.flux.map(|(first, last)| match last {
+            Some(last) if last == first => version(first),
             Some(last) => format!("{}–{}", version(first), version(last)),
             None => format!("{}–", version(first)),
         });
@@ -1088,6 +1096,9 @@ mod tests {
         let mut f = Fixture::new();
         f.answer.written_by.flux = Some(((15, 0), None));
         assert_eq!(report(f)["written_by"]["flux"], "0.15.0–");
+        let mut f = Fixture::new();
+        f.answer.written_by.flux = Some(((16, 0), Some((16, 0))));
+        assert_eq!(report(f)["written_by"]["flux"], "0.16.0");
     }
 
     #[test]

@@ -136,15 +136,15 @@ fn what_is_refused_is_described_as_inspecting_describes_it() {
     let airlock = Airlock::new().unwrap();
     let truncated = &FILE[..FILE.len() - 1];
     let evidence = Evidence::pin(sha256(truncated));
-    let rejected = airlock.examine(Input::bytes(truncated), Some(&evidence)).unwrap_err();
+    let rejected = airlock.examine(Input::bytes(truncated), &evidence).unwrap_err();
     let report = airlock.inspect_verified(Input::bytes(truncated), &evidence).unwrap();
     let described = rejected.report.unwrap();
     assert_eq!((&described.refusal, &described.evidence), (&report.refusal, &report.evidence));
     assert_eq!(described.refusal.unwrap().code, rejected.error.code());
     // What says nothing about the file describes nothing.
-    let rejected = airlock.examine(Input::path("no/such/file"), None).unwrap_err();
+    let rejected = airlock.examine_unverified(Input::path("no/such/file")).unwrap_err();
     assert!(rejected.report.is_none() && matches!(rejected.error, Error::Input(_)));
-    assert!(airlock.examine(Input::bytes(FILE), None).unwrap().evidence().is_empty());
+    assert!(airlock.examine_unverified(Input::bytes(FILE)).unwrap().evidence().is_empty());
 }
 
 #[test]

@@ -44,7 +44,11 @@ pub(crate) fn examine(airlock: &Airlock, file: &Path, required: &Required, termi
         }
     };
     let progress = Progress::new(terminal, name.clone(), len);
-    let result = airlock.examine(input.counting(progress.done()), required.of(file).as_ref());
+    let input = input.counting(progress.done());
+    let result = match required.of(file) {
+        Some(evidence) => airlock.examine(input, &evidence),
+        None => airlock.examine_unverified(input),
+    };
     drop(progress);
     match result {
         Ok(model) => Verdict::Opened(model),

@@ -99,7 +99,9 @@ fn header(file: &Path, verdict: &Verdict, report: &Report, terminal: &mut Termin
         Some(digest) => format!("sha256:{digest}"),
         None => "not read".to_owned(),
     };
-    terminal.line(format!("  file      {} bytes, {}, {digest}", text::grouped(report.file.bytes), report.format))?;
+    let more = if report.file.more { "more than " } else { "" };
+    let bytes = text::grouped(report.file.bytes);
+    terminal.line(format!("  file      {more}{bytes} bytes, {}, {digest}", report.format))?;
     let word = match verdict {
         Verdict::Refused(error, _) => {
             format!("{} {}", terminal.paint(Tone::Bad, "REFUSED"), examine::refusal(error))
