@@ -20,6 +20,8 @@ pub(crate) fn run(args: &PinFiles, terminal: &mut Terminal) -> Result<Status, Fa
     }
     let lock_name = text::name(args.lock.as_os_str());
     let failed = |error: LockError| Failure::new(format!("{lock_name}: {error} ({})", error.code()));
+    // From reading to writing: two who pin at once must not undo each other.
+    let held = LockFile::hold(&args.lock).map_err(failed)?;
     let mut lock = match LockFile::read(&args.lock) {
         Err(LockError::Io(error)) if error.kind() == ErrorKind::NotFound => LockFile::default(),
         read => read.map_err(failed)?,
@@ -54,6 +56,7 @@ pub(crate) fn run(args: &PinFiles, terminal: &mut Terminal) -> Result<Status, Fa
     if changed {
         lock.write_atomically(&args.lock).map_err(failed)?;
     }
+    drop(held);
     // Only now are they true.
     for line in lines {
         terminal.line(line)?;

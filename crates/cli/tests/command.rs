@@ -454,6 +454,34 @@ mod pin {
     use super::*;
 
     #[test]
+    fn loses_nothing_if_it_runs_many_times_at_once() {
+        let folder = folder();
+        let names: Vec<String> = (0..8).map(|at| format!("{at}.bson")).collect();
+        for name in &names {
+            fs::write(folder.path().join(name), name).unwrap();
+        }
+        let pin =
+            |name: &String| airlock(&["pin", name]).current_dir(folder.path()).stdout(Stdio::null()).spawn().unwrap();
+        let all: Vec<_> = names.iter().map(pin).collect();
+        for mut pin in all {
+            assert!(pin.wait().unwrap().success());
+        }
+        let lock = fs::read_to_string(folder.path().join("airlock.lock")).unwrap();
+        for name in &names {
+            assert!(lock.contains(&format!("name = \"{name}\"")), "{lock}");
+        }
+    }
+
+    #[test]
+    fn blames_the_lock_file_if_that_has_no_folder() {
+        let folder = folder();
+        copy(&genuine("dense.bson"), &folder.path().join("dense.bson"));
+        let ran = run_in(folder.path(), &["pin", "--lock", "no/airlock.lock", "dense.bson"]);
+        ran.ends_with(2).has_no_result().complains("no/airlock.lock: the lock file cannot be").complains("lock-io");
+        assert!(!ran.stderr.contains("dense.bson"), "{ran:?}");
+    }
+
+    #[test]
     fn writes_what_verify_accepts() {
         let folder = folder();
         copy(&genuine("dense.bson"), &folder.path().join("dense.bson"));

@@ -38,6 +38,6 @@ mod pin;
 
 pub use digest::{Digest, DigestError};
 pub use hasher::{Algorithms, Digests, Hasher};
-pub use lock::{Entry, Inserted, LockError, LockFile, Update};
+pub use lock::{Entry, Held, Inserted, LockError, LockFile, Update};
 pub use name::NameFlaw;
 pub use pin::{Mismatch, Pin};

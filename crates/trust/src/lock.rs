@@ -173,6 +173,27 @@ impl LockFile {
         Self::parse(core::str::from_utf8(&bytes).map_err(|_| LockError::NotUtf8)?)
     }
 
+    /// Keeps others who ask for it from the lock file at `path`, until what this gives is dropped: from reading it to
+    /// writing it again, so that of two who add to it at once neither takes away what the other added. Waits for its turn.
+    ///
+    /// The lock file itself need not exist, and its folder must.
+    ///
+    /// # Errors
+    ///
+    /// [`LockError::Io`] if the folder cannot be opened, [`LockError::NotHeld`] if the system does not keep others away.
+    pub fn hold(path: &Path) -> Result<Held, LockError> {
+        // Where a link leads, as for writing.
+        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+        // The file is replaced by writing, and the folder stays. Only Unix can lock a folder.
+        #[cfg(unix)]
+        let file = File::open(folder_of(&path))?;
+        #[cfg(not(unix))]
+        let file =
+            OpenOptions::new().create(true).truncate(false).write(true).open(path.with_added_extension("held"))?;
+        file.lock().map_err(LockError::NotHeld)?;
+        Ok(Held { _file: file })
+    }
+
     /// What the lock file says of the file of this name.
     #[must_use]
     pub fn entry(&self, name: &str) -> Option<&Entry> {
@@ -270,6 +291,14 @@ impl LockFile {
     }
 }
 
+/// The turn at a lock file that [`LockFile::hold`] waited for. It ends when this is dropped.
+#[derive(Debug)]
+#[must_use = "others are kept away only as long as this is there"]
+pub struct Held {
+    /// Unlocked by the system when it is closed, however the process ends.
+    _file: File,
+}
+
 /// The lock file's text, sorted by name.
 impl fmt::Display for LockFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -329,6 +358,9 @@ pub enum LockError {
         /// What is wrong with it.
         flaw: NameFlaw,
     },
+    /// Others cannot be kept from writing it at the same time.
+    #[error("others cannot be kept from writing the lock file meanwhile: {0}")]
+    NotHeld(#[source] io::Error),
     /// It is not UTF-8.
     #[error("the lock file is not UTF-8")]
     NotUtf8,
@@ -387,6 +419,7 @@ impl LockError {
             Self::Io(_) => "lock-io",
             Self::MissingKey { .. } => "lock-missing-key",
             Self::Name { .. } => "lock-name",
+            Self::NotHeld(_) => "lock-not-held",
             Self::NotUtf8 => "lock-not-utf8",
             Self::Outside { .. } => "lock-outside",
             Self::RepeatedName { .. } => "lock-repeated-name",
