@@ -44,7 +44,8 @@ pub(crate) struct Command {
 /// What is shown, and how.
 #[derive(Args, Debug)]
 pub(crate) struct Display {
-    /// Show more: digests in full, and what the sandbox has cost.
+    /// Show more: with `inspect` all numbers and texts, and digests in full where the terminal is narrow; with `verify`
+    /// and `convert` what the sandbox has cost.
     #[arg(short, long, global = true, conflicts_with = "quiet")]
     pub(crate) verbose: bool,
     /// Show no warnings and no progress. Results and errors are shown.
@@ -162,7 +163,7 @@ pub(crate) struct Convert {
     /// The format: arrays with the layers as metadata, or the layers and descriptions of arrays without weights.
     #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
     pub(crate) to: Format,
-    /// Where to write. Default: FILE with the format's ending, beside it.
+    /// Where to write. Default: beside FILE, with the format's ending in the place of `.bson`, or behind any other name.
     #[arg(short, long, value_name = "OUT")]
     pub(crate) output: Option<PathBuf>,
     /// Replace OUT if it exists.

@@ -21,7 +21,8 @@ pub(crate) fn run(args: &Convert, terminal: &mut Terminal) -> Result<Status, Fai
     let output = output(args)?;
     // Before the work, so that it is not done in vain. What counts is asked again when the file gets its name.
     if !args.force && std::fs::symlink_metadata(&output).is_ok() {
-        return Err(unwritten(&output, &ExportError::Exists));
+        let error = if is_replaceable(&output) { ExportError::Exists } else { ExportError::NotAFile };
+        return Err(unwritten(&output, &error));
     }
     let airlock = inspect::airlock(&args.limits)?;
     if args.evidence.unverified {
@@ -95,7 +96,14 @@ fn write(args: &Convert, model: &Model, output: &Path, terminal: &Terminal) -> R
                 0 => String::new(),
                 left_out => format!(", without {left_out}"),
             };
-            Ok(format!("{}{without}", text::count(arrays.len(), "array", "arrays")))
+            let omitted = match model.omitted().count() {
+                0 => String::new(),
+                1 => "; 1 array is no part of the model and was omitted".to_owned(),
+                omitted => {
+                    format!("; {} are no part of the model and were omitted", text::count(omitted, "array", "arrays"))
+                }
+            };
+            Ok(format!("{}{without}{omitted}", text::count(arrays.len(), "array", "arrays")))
         }
     }
 }
@@ -112,7 +120,8 @@ fn output(args: &Convert) -> Result<PathBuf, Failure> {
         }
         Some(output) => output.clone(),
         None if is_stdin(&args.file) => return Err(Failure::usage("standard input needs -o OUT")),
-        None => args.file.with_extension(ending),
+        None if args.file.extension().is_some_and(|old| old == "bson") => args.file.with_extension(ending),
+        None => args.file.with_added_extension(ending),
     };
     if !is_stdin(&args.file) && is_same(&args.file, &output) {
         return Err(Failure::usage(format!("{} is the input", text::name(output.as_os_str()))));
@@ -130,8 +139,14 @@ fn is_same(one: &Path, other: &Path) -> bool {
 }
 
 fn unwritten(output: &Path, error: &ExportError) -> Failure {
-    let hint = if matches!(error, ExportError::Exists) { "; --force replaces it" } else { "" };
+    let hint =
+        if matches!(error, ExportError::Exists) && is_replaceable(output) { "; --force replaces it" } else { "" };
     Failure::new(format!("{}: {error}{hint} ({})", text::name(output.as_os_str()), error.code()))
+}
+
+/// Is this a file or a link, which --force replaces?
+fn is_replaceable(output: &Path) -> bool {
+    std::fs::symlink_metadata(output).is_ok_and(|there| there.is_file() || there.is_symlink())
 }
 
 /// Passes bytes on and counts them.

@@ -261,6 +261,16 @@ mod verify {
         assert_eq!(report["refusal"]["code"], "file-bytes-limit");
         assert_eq!(report["refusal"]["value"], 0x7fff_ffff);
     }
+
+    #[test]
+    fn does_not_say_how_long_an_input_is_that_it_did_not_read() {
+        let arguments = ["inspect", "--max-file", "1KiB", "-"];
+        let ran = run_with_stdin(&arguments, &[7; 5000]);
+        ran.ends_with(1);
+        assert!(ran.stdout.contains("more than 1,024 bytes, unknown, not read"), "{}", ran.stdout);
+        let report = json(&run_with_stdin(&[&arguments[..], &["--json"]].concat(), &[7; 5000]).stdout);
+        assert_eq!((&report["file"]["bytes"], &report["file"]["more"]), (&json("1024"), &json("true")));
+    }
 }
 
 mod what_cannot_be_done {
@@ -698,7 +708,7 @@ mod convert {
         let arguments = ["convert", "--unverified", &file, "-o", out.to_str().unwrap()];
         let ran = run(&arguments);
         ran.ends_with(1).complains("of_int128 (Int128)").complains("of_char (Char)").complains("--omit");
-        ran.complains("of_bool (a Bool that is neither true nor false)");
+        ran.complains("of_bool (a Bool that is neither true nor false)").complains("unfit-arrays: ");
         ran.has_no_result();
         assert!(fs::read_dir(folder.path()).unwrap().next().is_none());
         let ran = run(&["convert", "--unverified", &genuine("dense_int8.bson"), "-o", out.to_str().unwrap()]);
@@ -756,6 +766,39 @@ mod convert {
             fs::read_dir(folder.path().join("sub")).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         assert_eq!(names, ["model.bson", "model.json", "model.safetensors"]);
+        // Only the ending of a BSON file gives way.
+        copy(&genuine("dense.bson"), &folder.path().join("model.v1"));
+        let ran = run_in(folder.path(), &["convert", "--unverified", "model.v1"]);
+        ran.ends_with(0).complains("wrote model.v1.safetensors");
+    }
+
+    #[test]
+    fn says_how_many_arrays_are_no_part_of_the_model() {
+        let folder = folder();
+        let file = corpus("accept/flux-0.11.6/lstm_used.bson");
+        let omitted = json(&run(&["inspect", "--json", &file]).stdout)["omitted"].as_array().unwrap().len();
+        assert!(omitted > 1);
+        let out = folder.path().join("out.safetensors");
+        let ran = run(&["convert", "--unverified", &file, "-o", out.to_str().unwrap()]);
+        ran.ends_with(0).complains(&format!("; {omitted} arrays are no part of the model and were omitted"));
+    }
+
+    #[test]
+    fn offers_to_replace_only_what_it_would_replace() {
+        let folder = folder();
+        copy(&genuine("dense.bson"), &folder.path().join("model.bson"));
+        let ran = run_in(folder.path(), &["convert", "--unverified", "model.bson", "-o", "."]);
+        ran.ends_with(2).complains("output-not-a-file");
+        assert!(!ran.stderr.contains("--force"), "{ran:?}");
+    }
+
+    #[test]
+    fn does_not_name_its_temporary_file() {
+        let folder = folder();
+        copy(&genuine("dense.bson"), &folder.path().join("model.bson"));
+        let ran = run_in(folder.path(), &["convert", "--unverified", "model.bson", "-o", "no/model.safetensors"]);
+        ran.ends_with(2).complains("no/model.safetensors: the output cannot be written");
+        assert!(!ran.stderr.contains(".tmp"), "{ran:?}");
     }
 
     #[test]
@@ -791,9 +834,11 @@ mod convert {
             let ran = run_in(folder.path(), &["convert", "--unverified", "--force", "model.bson", "-o", out]);
             ran.ends_with(2).complains("is the input");
         }
+        // A name that is not that of a BSON file stays whole.
         copy(&genuine("dense.bson"), &path("model.safetensors"));
         let ran = run_in(folder.path(), &["convert", "--unverified", "--force", "model.safetensors"]);
-        ran.ends_with(2).complains("is the input");
+        ran.ends_with(0).complains("wrote model.safetensors.safetensors");
+        assert_eq!(fs::read(path("model.safetensors")).unwrap(), before);
         assert_eq!(fs::read(path("model.bson")).unwrap(), before);
     }
 

@@ -31,7 +31,7 @@ pub enum ExportError {
 }
 
 impl ExportError {
-    /// The stable name of the error, in kebab case.
+    /// The stable name of the error, in kebab case. One unfit array has that of its flaw, several have one together.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -40,7 +40,10 @@ impl ExportError {
             Self::Io(error) if error.kind() == io::ErrorKind::StorageFull => "output-no-space",
             Self::Io(_) => "output-io",
             Self::NotAFile => "output-not-a-file",
-            Self::Unfit(arrays) => arrays.first().map_or("no-dtype", |array| array.flaw.code()),
+            Self::Unfit(arrays) => match arrays.as_slice() {
+                [array] => array.flaw.code(),
+                _ => "unfit-arrays",
+            },
         }
     }
 

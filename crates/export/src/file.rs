@@ -37,7 +37,7 @@ pub fn to_file(
     // Before any work. Whether there is a file counts again when the name is given.
     check(path, overwrite)?;
     let folder = folder_of(path);
-    let temporary = create(folder)?;
+    let temporary = create(folder).map_err(|error| without_path(&error))?;
     let mut out = BufWriter::with_capacity(BUFFER_BYTES, temporary.as_file());
     write(&mut out)?;
     out.flush()?;
@@ -85,6 +85,13 @@ fn create(folder: &Path) -> io::Result<NamedTempFile> {
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
+}
+
+/// The system's own error. Around it, the name of a temporary file would be said, which nobody has asked for.
+fn without_path(error: &io::Error) -> io::Error {
+    let inner = error.get_ref().and_then(std::error::Error::source).and_then(|inner| inner.downcast_ref::<io::Error>());
+    let number = inner.unwrap_or(error).raw_os_error();
+    number.map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }
 
 /// The folder that a path's file lies in.
@@ -149,7 +156,9 @@ mod tests {
         });
         assert_eq!(result.unwrap_err().code(), "output-no-space");
         assert!(names(folder.path()).is_empty());
-        assert_eq!(put(&folder.path().join("no/where"), Overwrite::No, "").unwrap_err().code(), "output-io");
+        let error = put(&folder.path().join("no/where"), Overwrite::No, "").unwrap_err();
+        assert_eq!(error.code(), "output-io");
+        assert!(!error.to_string().contains("airlock-"), "{error}");
     }
 
     #[test]
