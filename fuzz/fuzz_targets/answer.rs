@@ -22,7 +22,8 @@ const COUNTED: wire::Limits = wire::Limits {
 };
 
 fn limits() -> Limits {
-    let builder = Limits::builder().depth(COUNTED.depth).name_bytes(COUNTED.name_bytes).names_bytes(COUNTED.names_bytes);
+    let builder =
+        Limits::builder().depth(COUNTED.depth).name_bytes(COUNTED.name_bytes).names_bytes(COUNTED.names_bytes);
     let builder = builder.nodes(COUNTED.nodes).tensors(COUNTED.tensors).path_bytes(1 << 18);
     builder.build().expect("these limits work")
 }
