@@ -3,6 +3,8 @@
 //! They are written apart from the decoder and from the host's checker, slowly and plainly, so that the three can disagree.
 //! The tests and the fuzz targets share them.
 
+#![forbid(unsafe_code)]
+
 mod strict;
 
 use std::collections::BTreeSet;
@@ -14,6 +16,11 @@ use flux_airlock_wire::{
 use sha2::{Digest as _, Sha256};
 
 pub use strict::{is_structural, strict};
+
+/// The README's example is compiled. It stands here since the README is in no package.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
 
 /// The defaults of the limits that the decoder counts, as `flux_airlock::Limits` documents them.
 pub const DEFAULTS: Limits = Limits {

@@ -56,8 +56,3 @@ pub use file::{Overwrite, to_file};
 pub use flux_airlock::Model;
 pub use safetensors::{FORMAT, Flaw, Safetensors, Unfit};
 pub use spec::{SCHEMA, Spec};
-
-/// The README's example is compiled.
-#[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
-struct Readme;
