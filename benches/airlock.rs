@@ -2,6 +2,7 @@
 //!
 //! *overhead*: the same decoder native and in the sandbox, over files of a few arrays, of much structure, and of deep
 //! nesting. *open*: a whole verified opening beside the hash that it cannot do without.
+#![forbid(unsafe_code)]
 #![allow(missing_docs, reason = "criterion's macros write public functions")]
 
 use std::{fs, hint::black_box, path::Path};

@@ -1,5 +1,7 @@
 //! The promises of flux-airlock, over every file there is.
 
+#![forbid(unsafe_code)]
+
 mod closures;
 mod corpus;
 mod cost;

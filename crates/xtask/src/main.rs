@@ -2,6 +2,8 @@
 //!
 //! Each command writes only what its own description names, and ends with 0 exactly if it did its work.
 
+#![forbid(unsafe_code)]
+
 mod fixtures;
 mod guest;
 mod museum;
