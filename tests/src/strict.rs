@@ -178,6 +178,7 @@ impl<'a> Rules<'_, 'a> {
         fields.iter().try_for_each(|(_, value)| self.value(value))?;
         let tag = match field(fields, "tag") {
             Some(Value::Text(text)) => std::str::from_utf8(text).unwrap_or_default(),
+            Some(Value::Binary(..)) => return Err("tag is a binary"),
             Some(value) if self::tag(value) == Some("backref") => return Err("tag is a backref"),
             _ => return Ok(()),
         };
@@ -188,6 +189,9 @@ impl<'a> Rules<'_, 'a> {
         let extra = fields.len() - due.len() - 1 - usize::from(is_file && field(fields, "_backrefs").is_some());
         if extra > 0 {
             return Err("unexpected key");
+        }
+        if is_file && tag == "backref" {
+            return Err("the file is a backref");
         }
         let at = |name: &str| field(fields, name).ok_or("missing key");
         match tag {

@@ -12,6 +12,7 @@ mod limits;
 mod museum;
 mod mutations;
 mod oracle;
+mod regress;
 mod report;
 mod support;
 mod twins;

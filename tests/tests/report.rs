@@ -44,7 +44,7 @@ fn granted(reject: &Reject) -> Limits {
     builder.build().unwrap()
 }
 
-fn grant(builder: LimitsBuilder, name: &str, most: u32) -> LimitsBuilder {
+pub(crate) fn grant(builder: LimitsBuilder, name: &str, most: u32) -> LimitsBuilder {
     match name {
         "answer-bytes" => builder.answer_bytes(most),
         "depth" => builder.depth(most.min(u16::MAX.into())),
