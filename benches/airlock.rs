@@ -13,17 +13,6 @@ use flux_airlock_decode::decode;
 use flux_airlock_wire::Limits;
 use sha2::{Digest as _, Sha256};
 
-/// The defaults of the limits that the decoder counts.
-const LIMITS: Limits = Limits {
-    answer_bytes: 32 << 20,
-    depth: 256,
-    elements: 1 << 22,
-    name_bytes: 4096,
-    names_bytes: 16 << 20,
-    nodes: 1 << 22,
-    tensors: 1 << 16,
-};
-
 fn overhead(c: &mut Criterion) {
     let airlock = Airlock::new().expect("the engine starts");
     let pooled = Airlock::builder()
@@ -36,7 +25,7 @@ fn overhead(c: &mut Criterion) {
         group.throughput(Throughput::Bytes(u64::try_from(file.len()).expect("a length")));
         group.bench_with_input(BenchmarkId::new("native", name), &file, |b, file| {
             let len = u32::try_from(file.len()).expect("a length");
-            b.iter(|| decode(&mut black_box(file.as_slice()), len, &LIMITS));
+            b.iter(|| decode(&mut black_box(file.as_slice()), len, &Limits::DEFAULT));
         });
         for (label, airlock) in [("guest", &airlock), ("guest, pooled", &pooled)] {
             group.bench_with_input(BenchmarkId::new(label, name), &file, |b, file| {

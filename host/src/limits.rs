@@ -32,18 +32,20 @@ pub struct Limits {
 
 impl Default for Limits {
     fn default() -> Self {
+        let wire::Limits { answer_bytes, depth, elements, name_bytes, names_bytes, nodes, tensors } =
+            wire::Limits::DEFAULT;
         Self {
-            answer_bytes: 32 << 20,
-            depth: 256,
-            elements: 1 << 22,
+            answer_bytes,
+            depth,
+            elements,
             file_bytes: MOST_FILE_BYTES,
             fuel: None,
             memory_bytes: 256 << 20,
-            name_bytes: 4096,
-            names_bytes: 16 << 20,
-            nodes: 1 << 22,
+            name_bytes,
+            names_bytes,
+            nodes,
             path_bytes: 16 << 20,
-            tensors: 1 << 16,
+            tensors,
         }
     }
 }

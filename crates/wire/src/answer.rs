@@ -14,7 +14,7 @@ use core::fmt;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Aside, Node, Note, Refusal, Span, Tensor, VERSION, Variable, WrittenBy};
+use crate::{Node, Refusal, Tensor, VERSION, WrittenBy};
 
 /// How many entries of each sort follow.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -261,14 +261,6 @@ fn entry_at<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u32) -> Option<T>
 const OPENED: u8 = 0;
 const REFUSED: u8 = 1;
 
-// The entries of each section, so that the documentation can say them in one place.
-const _: fn(&mut Entries<'_>) = |entries| {
-    let _: Result<Span, _> = entries.take();
-    let _: Result<Variable, _> = entries.take();
-    let _: Result<Aside, _> = entries.take();
-    let _: Result<Note, _> = entries.take();
-};
-
 /// Writes into a vector up to a bound, a slice at a time.
 struct Bounded<'a> {
     bytes: &'a mut Vec<u8>,
@@ -302,7 +294,7 @@ impl Flavor for Bounded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Format, Ids, Kind, Segment};
+    use crate::{Code, Format, Ids, Kind, Segment, Span, Variable};
     use alloc::vec;
 
     #[test]

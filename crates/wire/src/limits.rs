@@ -57,3 +57,16 @@ limits! {
     /// Arrays of the answer.
     tensors Tensors "tensors",
 }
+
+impl Limits {
+    /// What is granted where nothing else is said. The host's documentation says what was measured to choose it.
+    pub const DEFAULT: Self = Self {
+        answer_bytes: 32 << 20,
+        depth: 256,
+        elements: 1 << 22,
+        name_bytes: 4096,
+        names_bytes: 16 << 20,
+        nodes: 1 << 22,
+        tensors: 1 << 16,
+    };
+}

@@ -39,7 +39,7 @@ fn document() -> Result<String, String> {
         let bytes = fs::read(file).map_err(|error| format!("{}: {error}", file.display()))?;
         let len = u32::try_from(bytes.len()).map_err(|error| error.to_string())?;
         let name = file.strip_prefix(&corpus).unwrap_or(file).display().to_string();
-        for index in museum::used(&mut bytes.as_slice(), len, &LIMITS) {
+        for index in museum::used(&mut bytes.as_slice(), len, &Limits::DEFAULT) {
             seen.entry(index).or_default().insert(name.clone());
         }
     }
@@ -83,16 +83,6 @@ fn gather(folder: &Path, files: &mut Vec<PathBuf>) -> Done {
     }
     Ok(())
 }
-
-const LIMITS: Limits = Limits {
-    answer_bytes: 32 << 20,
-    depth: 256,
-    elements: 1 << 22,
-    name_bytes: 4096,
-    names_bytes: 16 << 20,
-    nodes: 1 << 22,
-    tensors: 1 << 16,
-};
 
 const HEAD: &str = "\
 # The layouts of Flux
