@@ -30,14 +30,28 @@
     )
 )]
 
+mod clock;
 mod digest;
 mod hasher;
 mod lock;
 mod name;
 mod pin;
+#[cfg(feature = "policy")]
+mod policy;
+#[cfg(feature = "policy")]
+mod source;
+#[cfg(feature = "policy")]
+mod toml_reader;
 
+pub use clock::Clock;
 pub use digest::{Digest, DigestError};
 pub use hasher::{Algorithms, Digests, Hasher};
 pub use lock::{Entry, Held, Inserted, LockError, LockFile, Update};
 pub use name::NameFlaw;
 pub use pin::{Mismatch, Pin};
+#[cfg(feature = "policy")]
+pub use policy::{Allowance, Denied, Kind, Met, Policy, PolicyError, PolicyFlaw, Subject, Vouched};
+#[cfg(feature = "policy")]
+pub use source::{Place, Source, SourceError};
+#[cfg(feature = "policy")]
+pub use toml_reader::{Flaw, What};

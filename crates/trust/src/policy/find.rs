@@ -1,0 +1,91 @@
+//! Which policy files there are, and reading them.
+
+use std::fs::{self, File};
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use super::{Policy, PolicyError, PolicyFlaw};
+
+impl Policy {
+    /// The name of a policy that tightens what may be opened from its folder and below.
+    pub const LOCAL: &'static str = "airlock.toml";
+    /// The system's policy.
+    pub const SYSTEM: &'static str = "/etc/airlock/policy.toml";
+
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] if it cannot be read, is no regular file, could be written by everybody, or has a flaw.
+    pub fn read(path: &Path) -> Result<Self, PolicyError> {
+        let error = |reason| PolicyError { origin: path.to_owned(), reason };
+        let text = text(path).map_err(error)?;
+        Self::parse(&text, path)
+    }
+
+    /// The policy that holds for a process in this folder: the one that was named, else the user's, else the system's; and
+    /// every `airlock.toml` in the folder and those above it, which can only forbid. `None` if there is none of them.
+    ///
+    /// # Errors
+    ///
+    /// [`PolicyError`] for the first one that is there and cannot be used. What is there and cannot be read counts as there.
+    pub fn find(named: Option<&Path>, user: Option<&Path>, folder: &Path) -> Result<Option<Self>, PolicyError> {
+        let mut policy = match named {
+            Some(path) => Some(Self::read(path)?),
+            None => match user.map(read_if_there).transpose()?.flatten() {
+                Some(policy) => Some(policy),
+                None => read_if_there(Path::new(Self::SYSTEM))?,
+            },
+        };
+        for folder in folder.ancestors() {
+            let Some(local) = read_if_there(&folder.join(Self::LOCAL))? else { continue };
+            policy = Some(match policy {
+                Some(policy) => policy.and(local),
+                None => local,
+            });
+        }
+        Ok(policy)
+    }
+
+    /// Where the user's own policy lies: `airlock/policy.toml` in `XDG_CONFIG_HOME`, or in `.config` of the home folder.
+    #[must_use]
+    pub fn user_path(config_home: Option<PathBuf>, home: Option<PathBuf>) -> Option<PathBuf> {
+        // A relative path there is to be ignored, as the specification of these folders says.
+        let config = config_home.filter(|path| path.is_absolute());
+        let config = config.or_else(|| home.filter(|path| path.is_absolute()).map(|home| home.join(".config")));
+        config.map(|config| config.join("airlock/policy.toml"))
+    }
+}
+
+fn read_if_there(path: &Path) -> Result<Option<Policy>, PolicyError> {
+    match fs::symlink_metadata(path) {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        _ => Policy::read(path).map(Some),
+    }
+}
+
+fn text(path: &Path) -> Result<String, PolicyFlaw> {
+    let not_a_file = || io::Error::new(io::ErrorKind::InvalidInput, "a policy is a regular file");
+    // Before it is opened: opening a FIFO would wait for its other end.
+    if !fs::metadata(path)?.is_file() {
+        return Err(not_a_file().into());
+    }
+    let file = File::open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(not_a_file().into());
+    }
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        if metadata.permissions().mode() & 0o002 != 0 {
+            return Err(PolicyFlaw::Writable);
+        }
+    }
+    let mut bytes = Vec::new();
+    file.take(Policy::MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
+    if u64::try_from(bytes.len()).is_ok_and(|len| len > Policy::MAX_BYTES) {
+        return Err(PolicyFlaw::TooLarge);
+    }
+    String::from_utf8(bytes).map_err(|_| PolicyFlaw::NotUtf8)
+}
