@@ -9,6 +9,8 @@ use std::{fmt, sync::Arc};
 use flux_airlock_trust::{Algorithms, Digest, Digests};
 use tracing::debug_span;
 
+#[cfg(feature = "wasi")]
+use crate::wasi::Wasi;
 use crate::{
     EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures,
     answer::{self, Flaw, Grant, Opened, Outcome},
@@ -34,7 +36,34 @@ pub struct Airlock(Arc<Inner>);
 
 struct Inner {
     limits: Limits,
-    sandbox: Sandbox,
+    chamber: Chamber,
+}
+
+/// Which build of the decoder runs, and in what.
+enum Chamber {
+    /// The core module with one import.
+    Core(Sandbox),
+    /// The command, in a context that has nothing.
+    #[cfg(feature = "wasi")]
+    Wasi(Wasi),
+}
+
+impl Chamber {
+    fn started(&self) -> u64 {
+        match self {
+            Self::Core(sandbox) => sandbox.started(),
+            #[cfg(feature = "wasi")]
+            Self::Wasi(wasi) => wasi.started(),
+        }
+    }
+
+    fn run(&self, file: Vec<u8>, limits: &Limits) -> Result<Run, Error> {
+        match self {
+            Self::Core(sandbox) => sandbox.run(file, limits),
+            #[cfg(feature = "wasi")]
+            Self::Wasi(wasi) => wasi.run(file, limits),
+        }
+    }
 }
 
 impl Airlock {
@@ -49,7 +78,12 @@ impl Airlock {
 
     /// Begins with the default limits and no pool.
     pub fn builder() -> AirlockBuilder {
-        AirlockBuilder { limits: Limits::default(), pooling: 0 }
+        AirlockBuilder {
+            limits: Limits::default(),
+            pooling: 0,
+            #[cfg(feature = "wasi")]
+            wasi: false,
+        }
     }
 
     /// What one file may cost here.
@@ -61,7 +95,7 @@ impl Airlock {
     /// How many instances of the guest were started so far. A file that fails at the outer door never starts one.
     #[must_use]
     pub fn instances_started(&self) -> u64 {
-        self.0.sandbox.started()
+        self.0.chamber.started()
     }
 
     /// Opens a model for which all of the evidence holds.
@@ -137,7 +171,7 @@ impl Airlock {
 
     /// The way through: both doors and the chamber.
     fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
-        let Inner { limits, sandbox } = &*self.0;
+        let Inner { limits, chamber } = &*self.0;
         let name = input.name().map(str::to_owned);
         let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
         let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
@@ -158,7 +192,7 @@ impl Airlock {
             Err(error) => return Err(Refused::new(error, file)),
         };
 
-        let run = debug_span!("decode", bytes).in_scope(|| sandbox.run(loaded.bytes, limits));
+        let run = debug_span!("decode", bytes).in_scope(|| chamber.run(loaded.bytes, limits));
         let run = match run {
             Ok(run) => run,
             Err(error) => return Err(Refused::new(error, file)),
@@ -193,9 +227,16 @@ impl Airlock {
     /// The guest's own answer about these bytes, unverified and unchecked: for tests, which compare it.
     #[doc(hidden)]
     pub fn raw_answer(&self, bytes: impl Into<Vec<u8>>) -> Result<Vec<u8>, Error> {
-        let Inner { limits, sandbox } = &*self.0;
-        let loaded = Input::bytes(bytes).load(Algorithms::default(), limits).map_err(|unread| unread.error)?;
-        sandbox.run(loaded.bytes, limits)?.answer
+        let (_, answer, _) = self.raw(bytes.into())?;
+        answer
+    }
+
+    /// The same with the bytes given back, and what it has cost: for measuring the chamber alone.
+    #[doc(hidden)]
+    pub fn raw(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, Result<Vec<u8>, Error>, SandboxFigures), Error> {
+        let Inner { limits, chamber } = &*self.0;
+        let Run { file, answer, figures } = chamber.run(bytes, limits)?;
+        Ok((file, answer, figures))
     }
 }
 
@@ -278,8 +319,8 @@ fn sha256(digests: &Digests) -> Option<String> {
 
 impl fmt::Debug for Airlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { limits, sandbox } = &*self.0;
-        f.debug_struct("Airlock").field("limits", limits).field("instances_started", &sandbox.started()).finish()
+        let Inner { limits, chamber } = &*self.0;
+        f.debug_struct("Airlock").field("limits", limits).field("instances_started", &chamber.started()).finish()
     }
 }
 
@@ -289,6 +330,8 @@ impl fmt::Debug for Airlock {
 pub struct AirlockBuilder {
     limits: Limits,
     pooling: u32,
+    #[cfg(feature = "wasi")]
+    wasi: bool,
 }
 
 impl AirlockBuilder {
@@ -305,6 +348,19 @@ impl AirlockBuilder {
         self
     }
 
+    /// Runs the decoder's WASI build instead: a command that gets the file as its standard input, in a WASI context with no
+    /// directories, arguments, environment or sockets, a clock that stands still, and random numbers that are none. The
+    /// answers are the same.
+    ///
+    /// It is there to compare, and slower: all of the file is copied into the guest, whose memory may have the length of the
+    /// file and a sixteenth of it more than what is granted. It cannot be told limits, so that those it counts itself must
+    /// be the default, and it is never pooled.
+    #[cfg(feature = "wasi")]
+    pub const fn wasi(mut self) -> Self {
+        self.wasi = true;
+        self
+    }
+
     /// Starts the engine.
     ///
     /// # Errors
@@ -312,12 +368,17 @@ impl AirlockBuilder {
     /// [`Error::Engine`] if it does not start on this machine, or if the limits grant more memory than a pooled instance
     /// can have.
     pub fn build(self) -> Result<Airlock, Error> {
-        let Self { limits, pooling } = self;
+        #[cfg(feature = "wasi")]
+        if self.wasi {
+            let chamber = Chamber::Wasi(Wasi::new(&self.limits, self.pooling)?);
+            return Ok(Airlock(Arc::new(Inner { limits: self.limits, chamber })));
+        }
+        let Self { limits, pooling, .. } = self;
         let sandbox = Sandbox::new((pooling > 0).then_some(pooling))?;
         let (granted, most) = (limits.memory_bytes(), sandbox.most_memory_bytes());
         if granted > most {
             return Err(EngineError::Pool { granted, most }.into());
         }
-        Ok(Airlock(Arc::new(Inner { limits, sandbox })))
+        Ok(Airlock(Arc::new(Inner { limits, chamber: Chamber::Core(sandbox) })))
     }
 }

@@ -53,6 +53,8 @@ mod sandbox;
 mod show;
 mod sniff;
 pub mod text;
+#[cfg(feature = "wasi")]
+mod wasi;
 
 pub use airlock::{Airlock, AirlockBuilder, Rejected};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
@@ -65,6 +67,8 @@ pub use model::{
     ArrayView, EltypeError, Fields, Form, Model, Note, Omitted, Opaque, Size, TensorView, Value, Values, Variable,
 };
 pub use module::GUEST_SHA256;
+#[cfg(feature = "wasi")]
+pub use module::GUEST_WASI_SHA256;
 pub use number::{Number, Scalar};
 pub use report::{Report, write_json};
 pub use sandbox::SandboxFigures;

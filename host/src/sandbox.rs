@@ -137,24 +137,8 @@ struct Cell {
 }
 
 impl Cell {
-    /// Who is to blame for a call that did not return.
     fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Error {
-        let trap = error.downcast_ref::<Trap>();
-        if trap == Some(&Trap::OutOfFuel) {
-            return Error::limit_of(Limit::Fuel, fuel);
-        }
-        if error.is::<PoolConcurrencyLimitError>() {
-            return EngineError::Busy.into();
-        }
-        match self.growth.failed {
-            // Whatever the guest did without the memory, it did for want of it.
-            Some(Failure::Denied) => Error::limit_of(Limit::MemoryBytes, limits.memory_bytes()),
-            Some(Failure::Machine { bytes }) => EngineError::Memory { bytes }.into(),
-            None => match trap {
-                Some(trap) => GuestError::new("guest-trap", format!("the decoder stopped: {trap}")).into(),
-                None => not_started(format!("{error:#}")).into(),
-            },
-        }
+        self.growth.cause(error, limits, fuel)
     }
 }
 
@@ -194,24 +178,29 @@ fn copy_answer(memory: &[u8], place: u64, answer_bytes: u32) -> Result<Vec<u8>, 
     let Some(answer) = answer else {
         return Err(GuestError::new("answer-out-of-bounds", "the decoder's answer is not in its memory").into());
     };
-    // A refusal is not counted against the limit, which could be what is refused for.
-    let most = if answer.get(1) == Some(&REFUSED) { MOST_REFUSAL_BYTES } else { answer_bytes };
-    if usize::try_from(most).is_ok_and(|most| len > most) {
-        return Err(
-            GuestError::new("answer-too-long", format!("an answer of {len} bytes, where {most} are the most")).into()
-        );
-    }
+    check_len(answer, answer_bytes)?;
     let mut bytes = Vec::new();
     bytes.try_reserve_exact(len).map_err(|_| EngineError::Memory { bytes: to_u64(len) })?;
     bytes.extend_from_slice(answer);
     Ok(bytes)
 }
 
+/// Refuses an answer that is longer than it may be.
+pub(crate) fn check_len(answer: &[u8], answer_bytes: u32) -> Result<(), GuestError> {
+    // A refusal is not counted against the limit, which could be what is refused for.
+    let most = if answer.get(1) == Some(&REFUSED) { MOST_REFUSAL_BYTES } else { answer_bytes };
+    let len = answer.len();
+    if usize::try_from(most).is_ok_and(|most| len > most) {
+        return Err(GuestError::new("answer-too-long", format!("an answer of {len} bytes, where {most} are the most")));
+    }
+    Ok(())
+}
+
 /// Linear memory that was asked for, and what came of it.
 #[derive(Debug)]
-struct Growth {
+pub(crate) struct Growth {
     most: u64,
-    bytes: u64,
+    pub(crate) bytes: u64,
     failed: Option<Failure>,
 }
 
@@ -227,8 +216,34 @@ enum Failure {
 }
 
 impl Growth {
-    const fn new(most: u64) -> Self {
+    pub(crate) const fn new(most: u64) -> Self {
         Self { most, bytes: 0, failed: None }
+    }
+
+    /// Was more asked for than there was?
+    #[cfg(feature = "wasi")]
+    pub(crate) const fn has_failed(&self) -> bool {
+        self.failed.is_some()
+    }
+
+    /// Who is to blame for a call that did not return.
+    pub(crate) fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Error {
+        let trap = error.downcast_ref::<Trap>();
+        if trap == Some(&Trap::OutOfFuel) {
+            return Error::limit_of(Limit::Fuel, fuel);
+        }
+        if error.is::<PoolConcurrencyLimitError>() {
+            return EngineError::Busy.into();
+        }
+        match self.failed {
+            // Whatever the guest did without the memory, it did for want of it.
+            Some(Failure::Denied) => Error::limit_of(Limit::MemoryBytes, limits.memory_bytes()),
+            Some(Failure::Machine { bytes }) => EngineError::Memory { bytes }.into(),
+            None => match trap {
+                Some(trap) => GuestError::new("guest-trap", format!("the decoder stopped: {trap}")).into(),
+                None => not_started(format!("{error:#}")).into(),
+            },
+        }
     }
 }
 
@@ -278,18 +293,18 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool
 }
 
-fn not_started(error: impl std::fmt::Display) -> EngineError {
+pub(crate) fn not_started(error: impl std::fmt::Display) -> EngineError {
     EngineError::Start(format!("{error:#}"))
 }
 
-fn to_u64(len: usize) -> u64 {
+pub(crate) fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
 
 /// The second byte of an answer that refuses the file.
 const REFUSED: u8 = 1;
 /// A refusal is a code and a path, whose length follows the depth of the file.
-const MOST_REFUSAL_BYTES: u32 = 64 << 10;
+pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 const KEEP_BYTES: usize = 256 << 10;
 
 #[cfg(test)]

@@ -20,23 +20,24 @@ use crate::{Done, root, wasm};
 /// The variable that makes this program a wrapper around the compiler.
 pub(crate) const WRAPPER: &str = "AIRLOCK_XTASK_WRAPPER";
 
-/// Builds the guest and writes it where the host embeds it, with its digest and the compiler's description.
+/// Builds the guests and writes them where the host embeds them, with their digests and the compiler's description.
 pub(crate) fn write() -> Done {
     let root = root()?;
     let compiler = Compiler::find(&root)?;
-    let module = compiler.build(&root, &root.join("target/guest"))?;
     let folder = root.join(FOLDER);
-    put(&folder.join(MODULE), &module)?;
-    put(&folder.join(format!("{MODULE}.sha256")), digest_line(&module).as_bytes())?;
-    put(&folder.join(COMPILER), compiler.version.as_bytes())?;
-    println!("{FOLDER}/{MODULE}: {} bytes, sha256 {}", module.len(), hex(&module));
-    Ok(())
+    for guest in &GUESTS {
+        let module = compiler.build(guest, &root, &root.join("target/guest"))?;
+        put(&folder.join(guest.module), &module)?;
+        put(&folder.join(format!("{}.sha256", guest.module)), guest.digest_line(&module).as_bytes())?;
+        println!("{FOLDER}/{}: {} bytes, sha256 {}", guest.module, module.len(), hex(&module));
+    }
+    put(&folder.join(COMPILER), compiler.version.as_bytes())
 }
 
-/// Builds the guest anew, and compares it with the committed one.
+/// Builds the guests anew, and compares them with the committed ones.
 ///
-/// Another compiler than the recorded one makes other bytes; then the place of its module is printed, and comparing the
-/// answers of both is left to the tests, which read it from `AIRLOCK_OTHER_GUEST`.
+/// Another compiler than the recorded one makes other bytes; then the places of its modules are printed, and comparing
+/// the answers is left to the tests, which read them from `AIRLOCK_OTHER_GUEST` and `AIRLOCK_OTHER_GUEST_WASI`.
 pub(crate) fn check() -> Done {
     let root = root()?;
     let compiler = Compiler::find(&root)?;
@@ -47,29 +48,8 @@ pub(crate) fn check() -> Done {
         }
         _ => {}
     }
-    let module = compiler.build(&root, &target)?;
-    let built = target.join(MODULE);
-    put(&built, &module)?;
-    let folder = root.join(FOLDER);
-    let committed = fetch(&folder.join(MODULE))?;
-    if fetch(&folder.join(format!("{MODULE}.sha256")))? != digest_line(&committed).as_bytes() {
-        return Err(format!("{FOLDER}/{MODULE}.sha256 is not the digest of the module beside it"));
-    }
-    if module == committed {
-        println!("same bytes: sha256 {}", hex(&module));
-        return Ok(());
-    }
-    if fetch(&folder.join(COMPILER))? != compiler.version.as_bytes() {
-        println!("another compiler made the committed guest: compare the answers");
-        println!("AIRLOCK_OTHER_GUEST={}", built.display());
-        return Ok(());
-    }
-    Err(format!(
-        "the committed guest is not what its sources give: run `cargo xtask guest`\n  committed {}\n  built     {} in {}",
-        hex(&committed),
-        hex(&module),
-        built.display()
-    ))
+    let is_recorded = fetch(&root.join(FOLDER).join(COMPILER))? == compiler.version.as_bytes();
+    GUESTS.iter().try_for_each(|guest| guest.check(&compiler, is_recorded, &root, &target))
 }
 
 /// Runs the compiler that cargo asks for, as a wrapper: `rustc ARG...`.
@@ -113,10 +93,11 @@ impl Compiler {
     }
 
     /// The module, built in the folder `target`.
-    fn build(&self, root: &Path, target: &Path) -> Result<Vec<u8>, String> {
+    fn build(&self, guest: &Guest, root: &Path, target: &Path) -> Result<Vec<u8>, String> {
         fs::create_dir_all(target).map_err(|error| format!("{}: {error}", target.display()))?;
         let mut command = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
-        command.args(["build", "--release", "--locked", "--target", TARGET, "--manifest-path"]);
+        command.args(["build", "--release", "--locked", "--target", guest.target]).args(guest.cargo);
+        command.arg("--manifest-path");
         command.arg(root.join("guest/Cargo.toml")).arg("--target-dir").arg(target);
         for (name, _) in env::vars_os() {
             if is_foreign(&name) {
@@ -130,8 +111,8 @@ impl Compiler {
         if !status.success() {
             return Err("the guest does not compile".to_owned());
         }
-        let built = fetch(&target.join(TARGET).join("release").join(MODULE))?;
-        wasm::trim(&built, &EXPORTS).ok_or_else(|| "the linker wrote something that is not a module".to_owned())
+        let built = fetch(&target.join(guest.target).join("release").join(guest.module))?;
+        wasm::trim(&built, &guest.exports).ok_or_else(|| "the linker wrote something that is not a module".to_owned())
     }
 }
 
@@ -177,11 +158,6 @@ fn put(path: &Path, bytes: &[u8]) -> Done {
     fs::write(path, bytes).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// The line that `sha256sum --check` reads.
-fn digest_line(module: &[u8]) -> String {
-    format!("{}  {MODULE}\n", hex(module))
-}
-
 fn hex(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().fold(String::new(), |mut hex, byte| {
         // Writing to a string cannot fail.
@@ -190,11 +166,70 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
-const TARGET: &str = "wasm32-unknown-unknown";
+/// A build of the decoder.
+struct Guest {
+    target: &'static str,
+    /// What cargo is told to build of the package.
+    cargo: &'static [&'static str],
+    module: &'static str,
+    exports: [&'static str; 2],
+    /// The variable that the tests read.
+    other: &'static str,
+}
+
+impl Guest {
+    /// Builds it, and compares it with the committed one; `is_recorded` if the compiler is the one that made that.
+    fn check(&self, compiler: &Compiler, is_recorded: bool, root: &Path, target: &Path) -> Done {
+        let module = compiler.build(self, root, target)?;
+        let built = target.join(self.module);
+        put(&built, &module)?;
+        let committed = fetch(&root.join(FOLDER).join(self.module))?;
+        if fetch(&root.join(FOLDER).join(format!("{}.sha256", self.module)))? != self.digest_line(&committed).as_bytes()
+        {
+            return Err(format!("{FOLDER}/{}.sha256 is not the digest of the module beside it", self.module));
+        }
+        if module == committed {
+            println!("same bytes: {} sha256 {}", self.module, hex(&module));
+            return Ok(());
+        }
+        if !is_recorded {
+            println!("another compiler made the committed {}: compare the answers", self.module);
+            println!("{}={}", self.other, built.display());
+            return Ok(());
+        }
+        Err(format!(
+            "the committed {} is not what its sources give: run `cargo xtask guest`\n  committed {}\n  built     {} in {}",
+            self.module,
+            hex(&committed),
+            hex(&module),
+            built.display()
+        ))
+    }
+
+    /// The line that `sha256sum --check` reads.
+    fn digest_line(&self, module: &[u8]) -> String {
+        format!("{}  {}\n", hex(module), self.module)
+    }
+}
+
+const GUESTS: [Guest; 2] = [
+    Guest {
+        target: "wasm32-unknown-unknown",
+        cargo: &["--lib"],
+        module: "flux_airlock_guest.wasm",
+        exports: ["memory", "decode"],
+        other: "AIRLOCK_OTHER_GUEST",
+    },
+    Guest {
+        target: "wasm32-wasip1",
+        cargo: &["--bin", "flux_airlock_guest_wasi"],
+        module: "flux_airlock_guest_wasi.wasm",
+        exports: ["memory", "_start"],
+        other: "AIRLOCK_OTHER_GUEST_WASI",
+    },
+];
 const FOLDER: &str = "host/guest";
-const MODULE: &str = "flux_airlock_guest.wasm";
 const COMPILER: &str = "compiler.txt";
-const EXPORTS: [&str; 2] = ["memory", "decode"];
 
 /// The guest's own stack, at the bottom of its memory, so that overflowing it is a trap. The decoder never recurses over
 /// the file, and needs a small part of this.

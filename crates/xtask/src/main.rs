@@ -59,7 +59,7 @@ usage: cargo xtask COMMAND
 
   fixtures           write tests/corpus/reject and tests/corpus/accept/made
   fixtures --check   compare them with what is there
-  guest              build the guest, and write host/guest/*
-  guest --check      build it, and compare with host/guest/*
+  guest              build the guest and its WASI form, and write host/guest/*
+  guest --check      build them, and compare with host/guest/*
   museum             write docs/layouts.md
   museum --check     compare it with what is there";
