@@ -12,7 +12,7 @@ use tracing::debug_span;
 #[cfg(feature = "wasi")]
 use crate::wasi::Wasi;
 use crate::{
-    EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures,
+    EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures, TypeMap,
     answer::{self, Flaw, Grant, Opened, Outcome},
     input::Unread,
     model::About,
@@ -36,6 +36,7 @@ pub struct Airlock(Arc<Inner>);
 
 struct Inner {
     limits: Limits,
+    types: TypeMap,
     chamber: Chamber,
 }
 
@@ -80,6 +81,7 @@ impl Airlock {
     pub fn builder() -> AirlockBuilder {
         AirlockBuilder {
             limits: Limits::default(),
+            types: TypeMap::default(),
             pooling: 0,
             #[cfg(feature = "wasi")]
             wasi: false,
@@ -171,7 +173,7 @@ impl Airlock {
 
     /// The way through: both doors and the chamber.
     fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
-        let Inner { limits, chamber } = &*self.0;
+        let Inner { limits, types, chamber } = &*self.0;
         let name = input.name().map(str::to_owned);
         let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
         let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
@@ -205,7 +207,7 @@ impl Airlock {
         };
 
         let checked = debug_span!("check", answer_bytes = answer.len())
-            .in_scope(|| answer::check(&content, answer, &grant(limits)));
+            .in_scope(|| answer::check(&content, answer, &grant(limits), types));
         match checked {
             Ok(Outcome::Opened(checked)) => Ok(Model::new(Opened::new(content, checked), about)),
             Ok(Outcome::Refused(refusal)) => {
@@ -234,7 +236,7 @@ impl Airlock {
     /// The same with the bytes given back, and what it has cost: for measuring the chamber alone.
     #[doc(hidden)]
     pub fn raw(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, Result<Vec<u8>, Error>, SandboxFigures), Error> {
-        let Inner { limits, chamber } = &*self.0;
+        let Inner { limits, chamber, .. } = &*self.0;
         let Run { file, answer, figures } = chamber.run(bytes, limits)?;
         Ok((file, answer, figures))
     }
@@ -319,7 +321,7 @@ fn sha256(digests: &Digests) -> Option<String> {
 
 impl fmt::Debug for Airlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { limits, chamber } = &*self.0;
+        let Inner { limits, chamber, .. } = &*self.0;
         f.debug_struct("Airlock").field("limits", limits).field("instances_started", &chamber.started()).finish()
     }
 }
@@ -329,6 +331,7 @@ impl fmt::Debug for Airlock {
 #[must_use = "a builder does nothing until it is built"]
 pub struct AirlockBuilder {
     limits: Limits,
+    types: TypeMap,
     pooling: u32,
     #[cfg(feature = "wasi")]
     wasi: bool,
@@ -338,6 +341,12 @@ impl AirlockBuilder {
     /// What one file may cost. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
+        self
+    }
+
+    /// What is known of structs that the closed list does not have. Default: nothing.
+    pub fn types(mut self, types: TypeMap) -> Self {
+        self.types = types;
         self
     }
 
@@ -371,14 +380,14 @@ impl AirlockBuilder {
         #[cfg(feature = "wasi")]
         if self.wasi {
             let chamber = Chamber::Wasi(Wasi::new(&self.limits, self.pooling)?);
-            return Ok(Airlock(Arc::new(Inner { limits: self.limits, chamber })));
+            return Ok(Airlock(Arc::new(Inner { limits: self.limits, types: self.types, chamber })));
         }
-        let Self { limits, pooling, .. } = self;
+        let Self { limits, types, pooling, .. } = self;
         let sandbox = Sandbox::new((pooling > 0).then_some(pooling))?;
         let (granted, most) = (limits.memory_bytes(), sandbox.most_memory_bytes());
         if granted > most {
             return Err(EngineError::Pool { granted, most }.into());
         }
-        Ok(Airlock(Arc::new(Inner { limits, chamber: Chamber::Core(sandbox) })))
+        Ok(Airlock(Arc::new(Inner { limits, types, chamber: Chamber::Core(sandbox) })))
     }
 }

@@ -30,6 +30,7 @@ use flux_airlock_wire::{
 };
 
 use crate::path::{PathTexts, Paths};
+use crate::types::{Named, TypeMap};
 
 /// What the checker may spend, and what it holds the guest to.
 #[derive(Clone, Copy, Debug)]
@@ -230,6 +231,8 @@ pub(crate) struct Checked {
     pub(crate) variables: Vec<Variable>,
     pub(crate) asides: Vec<Aside>,
     pub(crate) notes: Vec<Note>,
+    /// What the caller says of its structs.
+    pub(crate) named: Arc<Named>,
     pub(crate) paths: Paths,
 }
 
@@ -257,7 +260,7 @@ impl Opened {
 
     /// The same file with this variable alone. Bytes and entries are shared, and paths are found anew.
     pub(crate) fn only(&self, variable: Variable) -> Result<Self, Flaw> {
-        let Checked { entries, names, grant, written_by, asides, notes, .. } = &*self.checked;
+        let Checked { entries, names, grant, written_by, asides, notes, named, .. } = &*self.checked;
         let variables = vec![variable];
         let source = Source { variables: &variables, ..self.source() };
         let paths = Paths::find(source, notes, names, grant)?;
@@ -269,6 +272,7 @@ impl Opened {
             variables,
             asides: asides.clone(),
             notes: notes.clone(),
+            named: Arc::clone(named),
             paths,
         };
         Ok(Self { file: Arc::clone(&self.file), checked: Box::new(checked), path_texts: OnceLock::new() })
@@ -290,6 +294,7 @@ impl Checked {
             nodes: &self.entries.nodes,
             variables: &self.variables,
             asides: &self.asides,
+            named: &self.named,
         }
     }
 }
@@ -304,6 +309,7 @@ pub(crate) struct Source<'a> {
     nodes: &'a [u32],
     pub(crate) variables: &'a [Variable],
     pub(crate) asides: &'a [Aside],
+    pub(crate) named: &'a Named,
 }
 
 impl<'a> Source<'a> {
@@ -327,9 +333,16 @@ impl<'a> Source<'a> {
         self.file.len()
     }
 
-    /// The node of this id. The alternative is never taken: the entry was read when the answer was checked.
+    /// The node of this id: the layer that it acts as, if the caller says so. The last alternative is never taken: the entry
+    /// was read when the answer was checked.
     pub(crate) fn node(self, id: u32) -> Node<'a> {
-        get(self.nodes, id).and_then(|at| answer::node_at(self.answer, at)).unwrap_or(Node::Null)
+        let answered = || get(self.nodes, id).and_then(|at| answer::node_at(self.answer, at));
+        self.named.layer(id).or_else(answered).unwrap_or(Node::Null)
+    }
+
+    /// The names of an inert struct's fields, if the caller gave them.
+    pub(crate) fn field_names(self, id: u32) -> Option<&'a [String]> {
+        self.named.fields(id)
     }
 
     /// The array of this id, which exists like every id that a node holds.
@@ -358,7 +371,7 @@ impl<'a> Source<'a> {
 /// # Errors
 ///
 /// [`Flaw::Fault`] if it breaks it, and [`Flaw::PathBytes`] if the file needs more text for its paths than was granted.
-pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant) -> Result<Outcome, Flaw> {
+pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant, types: &TypeMap) -> Result<Outcome, Flaw> {
     let (counts, written_by, entries) = match Answer::read(&answer)? {
         Answer::Opened(counts, written_by, entries) => (counts, written_by, entries),
         Answer::Refused(refusal) => {
@@ -381,14 +394,18 @@ pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant) -> Result<Outco
         nodes: &nodes,
         variables: &variables,
         asides: &asides,
+        named: &Named::default(),
     };
+    let own = Named::find(source, types);
+    let source = Source { named: &own, ..source };
     let paths = Paths::find(source, &notes, &names, grant)?;
     if let Some(tensor) = paths.unreached() {
         return Err(Fault::Unreached { tensor }.into());
     }
     let entries = Arc::new(Table { answer, texts, tensors, nodes });
     let names = Arc::new(names);
-    let checked = Checked { entries, names, grant: *grant, written_by, variables, asides, notes, paths };
+    let checked =
+        Checked { entries, names, grant: *grant, written_by, variables, asides, notes, named: Arc::new(own), paths };
     Ok(Outcome::Opened(Box::new(checked)))
 }
 
@@ -714,7 +731,7 @@ mod tests {
         let mut answer = f.answer.finish(1 << 20).unwrap();
         // The first count is that of the texts: five bytes of a varint are 2^32 - 1.
         answer.splice(2..3, [0xff, 0xff, 0xff, 0xff, 0x0f]);
-        assert_eq!(check(&f.file, answer, &GRANT).unwrap_err(), Fault::Count.into());
+        assert_eq!(check(&f.file, answer, &GRANT, &TypeMap::default()).unwrap_err(), Fault::Count.into());
     }
 
     #[test]
@@ -725,7 +742,7 @@ mod tests {
         let list = f.list(&[one, two]);
         f.root(list);
         let answer = f.answer.finish(1 << 20).unwrap();
-        let check = |grant: &Grant| check(&f.file, answer.clone(), grant).map(|_| ());
+        let check = |grant: &Grant| check(&f.file, answer.clone(), grant, &TypeMap::default()).map(|_| ());
         assert_eq!(check(&Grant { nodes: 2, ..GRANT }), Err(Fault::Count.into()));
         assert_eq!(check(&Grant { tensors: 1, ..GRANT }), Err(Fault::Count.into()));
         assert_eq!(check(&Grant { tensors: 2, nodes: 3, ..GRANT }), Ok(()));
@@ -735,10 +752,10 @@ mod tests {
     fn another_version_and_bytes_at_the_end_are_faults() {
         let mut answer = Fixture::new().answer.finish(1 << 20).unwrap();
         answer.push(0);
-        assert_eq!(check(&[], answer.clone(), &GRANT).unwrap_err(), Fault::Trailing.into());
+        assert_eq!(check(&[], answer.clone(), &GRANT, &TypeMap::default()).unwrap_err(), Fault::Trailing.into());
         answer[0] = 9;
-        assert_eq!(check(&[], answer, &GRANT).unwrap_err(), Fault::Version { found: 9 }.into());
-        assert_eq!(check(&[], Vec::new(), &GRANT).unwrap_err(), Fault::Malformed.into());
+        assert_eq!(check(&[], answer, &GRANT, &TypeMap::default()).unwrap_err(), Fault::Version { found: 9 }.into());
+        assert_eq!(check(&[], Vec::new(), &GRANT, &TypeMap::default()).unwrap_err(), Fault::Malformed.into());
     }
 
     #[test]
@@ -946,9 +963,14 @@ mod tests {
     fn a_refusal_points_into_the_file() {
         let refusal = |offset, path| Refusal { code: Code::Empty, offset, path, format: Format::Unknown };
         let inside = refusal(3, vec![Segment::Key(Span { offset: 1, len: 2 }), Segment::Index(u32::MAX)]);
-        assert!(matches!(check(b"abc", refuse(&inside), &GRANT), Ok(Outcome::Refused(found)) if found == inside));
+        assert!(
+            matches!(check(b"abc", refuse(&inside), &GRANT, &TypeMap::default()), Ok(Outcome::Refused(found)) if found == inside)
+        );
         for outside in [refusal(4, vec![]), refusal(0, vec![Segment::Key(Span { offset: 2, len: 2 })])] {
-            assert_eq!(check(b"abc", refuse(&outside), &GRANT).unwrap_err(), Fault::Refusal.into());
+            assert_eq!(
+                check(b"abc", refuse(&outside), &GRANT, &TypeMap::default()).unwrap_err(),
+                Fault::Refusal.into()
+            );
         }
     }
 
@@ -960,7 +982,7 @@ mod tests {
         // The list's length is the last byte.
         *answer.last_mut().unwrap() = 3;
         answer.extend_from_slice(&[0; 3]);
-        assert_eq!(check(&f.file, answer, &GRANT).unwrap_err(), Fault::Malformed.into());
+        assert_eq!(check(&f.file, answer, &GRANT, &TypeMap::default()).unwrap_err(), Fault::Malformed.into());
     }
 
     mod hostile {
@@ -1186,7 +1208,7 @@ mod tests {
 
         fn never_panics(file: &[u8], answer: Vec<u8>) -> bool {
             let grant = Grant { path_bytes: 20_000, ..GRANT };
-            let Ok(Outcome::Opened(checked)) = check(file, answer, &grant) else { return false };
+            let Ok(Outcome::Opened(checked)) = check(file, answer, &grant, &TypeMap::default()) else { return false };
             walk_slowly(file, &checked);
             let model = model(file.to_vec(), checked);
             let report = model.report();
@@ -1247,7 +1269,7 @@ mod tests {
             fn paths_are_those_of_the_slow_way(entries in prop::collection::vec(made(), 0..14)) {
                 let file: Vec<u8> = (b' '..=b'~').cycle().take(30_000).collect();
                 let bytes = answer(&sensible(entries), true);
-                let Ok(Outcome::Opened(checked)) = check(&file, bytes.clone(), &GRANT) else { return Ok(()) };
+                let Ok(Outcome::Opened(checked)) = check(&file, bytes.clone(), &GRANT, &TypeMap::default()) else { return Ok(()) };
                 let source = checked.source(&file);
                 for (tensor, expected) in all_paths(&checked, source) {
                     let mut found = BTreeSet::new();

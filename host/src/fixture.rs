@@ -9,6 +9,7 @@ use crate::SandboxFigures;
 use crate::answer::{Checked, Flaw, Grant, Opened, Outcome, check};
 use crate::model::{About, Model};
 use crate::report::FileEntry;
+use crate::types::TypeMap;
 
 /// What the tests grant.
 pub(crate) const GRANT: Grant =
@@ -158,8 +159,12 @@ impl Fixture {
     }
 
     pub(crate) fn check(self, grant: &Grant) -> Result<(Vec<u8>, Box<Checked>), Flaw> {
+        self.check_with(grant, &TypeMap::default())
+    }
+
+    pub(crate) fn check_with(self, grant: &Grant, types: &TypeMap) -> Result<(Vec<u8>, Box<Checked>), Flaw> {
         let answer = self.answer.finish(1 << 26).unwrap();
-        match check(&self.file, answer, grant)? {
+        match check(&self.file, answer, grant, types)? {
             Outcome::Opened(checked) => Ok((self.file, checked)),
             Outcome::Refused(_) => unreachable!("no fixture is a refusal"),
         }
@@ -167,6 +172,11 @@ impl Fixture {
 
     pub(crate) fn open(self) -> Model {
         let (file, checked) = self.check(&GRANT).unwrap();
+        model(file, checked)
+    }
+
+    pub(crate) fn open_with(self, types: &TypeMap) -> Model {
+        let (file, checked) = self.check_with(&GRANT, types).unwrap();
         model(file, checked)
     }
 

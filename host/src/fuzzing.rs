@@ -6,7 +6,7 @@ use crate::airlock::grant;
 use crate::answer::{self, Flaw, Opened, Outcome};
 use crate::model::About;
 use crate::report::FileEntry;
-use crate::{Limits, Model, SandboxFigures};
+use crate::{Limits, Model, SandboxFigures, TypeMap};
 
 /// Lets an answer about a file through the inner door, or does not. `None` for an answer that refuses the file.
 ///
@@ -14,7 +14,7 @@ use crate::{Limits, Model, SandboxFigures};
 ///
 /// How the answer breaks its contract, or the limit of what the paths of a report may cost.
 pub fn check(file: &[u8], answer: Vec<u8>, limits: &Limits) -> Result<Option<Model>, String> {
-    match answer::check(file, answer, &grant(limits)) {
+    match answer::check(file, answer, &grant(limits), &TypeMap::default()) {
         Ok(Outcome::Opened(checked)) => {
             let sandbox = SandboxFigures { guest_sha256: "", fuel_used: 0, fuel_limit: 0, memory_bytes: 0, wall_us: 0 };
             let about = About { file: FileEntry::default(), evidence: Vec::new(), sandbox };

@@ -19,7 +19,8 @@
 //!
 //! [`Airlock::open`] wants [`Evidence`]: a digest from somebody who vouches for the file. [`Airlock::open_unverified`] does
 //! without, and [`Airlock::inspect`] describes any file without handing out a weight. What a file may cost is granted by
-//! [`Limits`]. An [`Error`] says by its variant who must act.
+//! [`Limits`]. An [`Error`] says by its variant who must act. Structs of the author's own have no names of fields in a file:
+//! a [`TypeMap`] gives them.
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -53,6 +54,7 @@ mod sandbox;
 mod show;
 mod sniff;
 pub mod text;
+mod types;
 #[cfg(feature = "wasi")]
 mod wasi;
 
@@ -60,7 +62,7 @@ pub use airlock::{Airlock, AirlockBuilder, Rejected};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
 pub use evidence::Evidence;
 pub use flux_airlock_trust::{Algorithms, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin};
-pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, NoteCode, Why};
+pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, Why};
 pub use input::Input;
 pub use limits::{Limit, Limits, LimitsBuilder, LimitsError};
 pub use model::{
@@ -73,5 +75,6 @@ pub use number::{Number, Scalar};
 pub use report::{Report, write_json};
 pub use sandbox::SandboxFigures;
 pub use sniff::Format;
+pub use types::{TypeMap, TypesError};
 /// The version of the engine that the guest runs in.
 pub use wasmtime_environ::VERSION as WASMTIME_VERSION;

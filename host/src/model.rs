@@ -14,12 +14,13 @@
     )
 )]
 
+use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
 use flux_airlock_wire::{Element, Eltype, Function, Ids, Kind, MAX_NDIMS, Node, NoteCode, Span, Why};
 
-use crate::answer::{Flaw, Opened};
+use crate::answer::{Checked, Flaw, Opened};
 use crate::number::{Number, Scalar};
 use crate::path::{Root, TypePath, resolve};
 use crate::report::{EvidenceEntry, FileEntry, Layers, Report};
@@ -131,9 +132,7 @@ impl Model {
 
     /// What Flux of today reads otherwise than the Flux that saved the model.
     pub fn notes(&self) -> impl Iterator<Item = Note<'_>> {
-        let opened = &*self.opened;
-        let notes = opened.checked.notes.iter().filter(|note| opened.checked.paths.is_reached(note.node));
-        notes.map(|note| Note { value: Value { opened, id: note.node }, code: note.code })
+        Note::all(&self.opened)
     }
 
     /// What decoding has cost.
@@ -184,24 +183,36 @@ impl Variable<'_> {
 }
 
 /// A remark on a value.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Note<'a> {
     /// The value.
     pub value: Value<'a>,
-    /// What is said of it.
-    pub code: NoteCode,
+    /// The stable name of the remark.
+    pub code: &'static str,
+    /// It as a sentence.
+    pub message: Cow<'static, str>,
 }
 
-impl Note<'_> {
-    /// The remark as a sentence.
-    #[must_use]
-    pub const fn message(&self) -> &'static str {
-        note_message(self.code)
+impl<'a> Note<'a> {
+    /// Those of the guest, and those on what the caller says of types.
+    pub(crate) fn all(opened: &'a Opened) -> impl Iterator<Item = Self> {
+        let Checked { notes, named, paths, .. } = &*opened.checked;
+        let value = |id| Value { opened, id };
+        let of_flux = notes.iter().map(move |note| Self {
+            value: value(note.node),
+            code: note.code.code(),
+            message: message(note.code).into(),
+        });
+        let of_types = named.notes().filter_map(move |node| {
+            let (code, message) = named.note(node)?;
+            Some(Self { value: value(node), code, message })
+        });
+        of_flux.chain(of_types).filter(|note| paths.is_reached(note.value.id))
     }
 }
 
-const fn note_message(code: NoteCode) -> &'static str {
+const fn message(code: NoteCode) -> &'static str {
     match code {
         NoteCode::ActiveDropped => {
             "the layer was saved in training mode; it is opened so that the mode of use decides, as by default"
@@ -320,6 +331,7 @@ pub struct Opaque<'a> {
     /// The values of its fields, or what a closure captured.
     pub children: Values<'a>,
     ty: Ids<'a>,
+    names: Option<&'a [String]>,
 }
 
 impl fmt::Debug for Opaque<'_> {
@@ -328,7 +340,14 @@ impl fmt::Debug for Opaque<'_> {
     }
 }
 
-impl Opaque<'_> {
+impl<'a> Opaque<'a> {
+    /// Its fields with their names, if a [`TypeMap`](crate::TypeMap) has them.
+    #[must_use]
+    pub fn fields(&self) -> Option<Fields<'a>> {
+        let Values { opened, ids, .. } = self.children;
+        self.names.map(|names| Fields { opened, names: Names::Given(names), ids, next: 0 })
+    }
+
     /// The path of its type, its parts quoted where they are no identifiers; `None` where it has none.
     #[must_use]
     pub fn type_path(&self) -> Option<String> {
@@ -379,6 +398,9 @@ impl Opaque<'_> {
             Why::Type => "a type",
             Why::UnknownFunction => "a function that is not in the closed list",
             Why::UnknownPrimitive => "a primitive type that is not in the closed list",
+            Why::UnknownStruct if self.names.is_some() => {
+                "a struct that is not in the closed list: its fields are below, by the names that were given"
+            }
             Why::UnknownStruct => "a struct that is not in the closed list: its fields are below, by their places",
             _ => "a value that is not rebuilt",
         }
@@ -406,7 +428,9 @@ impl<'a> Value<'a> {
                 let bytes = source.bytes(Span { offset, len: eltype.width() });
                 Scalar::new(eltype, bytes).map_or(Form::Null, Form::Scalar)
             }
-            Node::Opaque { why, ty, children } => Form::Opaque(Opaque { why, children: values(children), ty }),
+            Node::Opaque { why, ty, children } => {
+                Form::Opaque(Opaque { why, children: values(children), ty, names: source.field_names(self.id) })
+            }
             Node::Record { names, values } => Form::Record(named(names, values)),
             Node::Struct { kind, fields } => {
                 Form::Struct(kind, Fields { opened, names: Names::Kind(kind), ids: fields, next: 0 })
@@ -452,12 +476,12 @@ impl<'a> Value<'a> {
     /// The value of this field of a struct, or of this name in a `NamedTuple` or `Dict`.
     #[must_use]
     pub fn field(&self, name: &str) -> Option<Value<'a>> {
-        match self.form() {
-            Form::Struct(_, fields) | Form::NamedTuple(fields) | Form::Record(fields) => {
-                fields.into_iter().find_map(|(field, value)| (field == name).then_some(value))
-            }
-            _ => None,
-        }
+        let fields = match self.form() {
+            Form::Struct(_, fields) | Form::NamedTuple(fields) | Form::Record(fields) => fields,
+            Form::Opaque(opaque) => opaque.fields()?,
+            _ => return None,
+        };
+        fields.into_iter().find_map(|(field, value)| (field == name).then_some(value))
     }
 
     /// Is it Julia's `nothing`?
@@ -597,6 +621,7 @@ pub struct Fields<'a> {
 
 #[derive(Clone, Copy)]
 enum Names<'a> {
+    Given(&'a [String]),
     Kind(Kind),
     Texts(Ids<'a>),
 }
@@ -614,6 +639,7 @@ impl<'a> Iterator for Fields<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         let id = self.ids.get(self.next)?;
         let name = match self.names {
+            Names::Given(names) => names.get(self.next).map(String::as_str),
             Names::Kind(kind) => kind.fields().get(self.next).copied(),
             Names::Texts(texts) => texts.get(self.next).map(|text| self.opened.source().name(text)),
         };

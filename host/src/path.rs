@@ -114,11 +114,11 @@ impl PathTexts {
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(crate) enum Step<'a> {
     /// What was found beside the value, and how often before under the same name.
-    Aside(&'static str, u32),
+    Aside(&'a str, u32),
     /// What a closure captured, counted from 0.
     Captured(u32),
     /// A field of a struct that is known.
-    Field(&'static str),
+    Field(&'a str),
     /// A field of a struct that is not, counted from 0.
     Fields(u32),
     /// An element, counted from 0.
@@ -128,8 +128,8 @@ pub(crate) enum Step<'a> {
 }
 
 impl<'a> Step<'a> {
-    /// The step from this node to its child at `edge`.
-    fn new(source: Source<'a>, node: &Node<'a>, edge: u32) -> Self {
+    /// The step from the node of this id to its child at `edge`.
+    fn new(source: Source<'a>, id: u32, node: &Node<'a>, edge: u32) -> Self {
         let place = usize::try_from(edge).unwrap_or(usize::MAX);
         match *node {
             Node::Struct { kind, .. } => Self::Field(kind.fields().get(place).copied().unwrap_or_default()),
@@ -137,7 +137,10 @@ impl<'a> Step<'a> {
                 Self::Name(names.get(place).map_or("", |text| source.name(text)))
             }
             Node::Opaque { why: Why::Closure, .. } => Self::Captured(edge),
-            Node::Opaque { .. } => Self::Fields(edge),
+            Node::Opaque { .. } => match source.field_names(id).and_then(|names| names.get(place)) {
+                Some(name) => Self::Field(name),
+                None => Self::Fields(edge),
+            },
             _ => Self::Index(edge),
         }
     }
@@ -242,6 +245,25 @@ impl fmt::Display for TypePath<'_> {
     }
 }
 
+/// Is this the path of a type, as [`TypePath`] writes one?
+pub(crate) fn is_type_path(path: &str) -> bool {
+    let mut rest = path;
+    loop {
+        let end = match rest.strip_prefix("var\"") {
+            Some(quoted) => closing_quote(quoted).and_then(|end| end.checked_add(5)),
+            None => Some(rest.find('.').unwrap_or(rest.len())),
+        };
+        let Some((part, after)) = end.and_then(|end| rest.split_at_checked(end)) else { return false };
+        if !part.starts_with("var\"") && !is_identifier(part) {
+            return false;
+        }
+        match after.strip_prefix('.') {
+            Some(next) => rest = next,
+            None => return after.is_empty(),
+        }
+    }
+}
+
 /// Can a path spell this name as it is? Letters are those that Julia users write code with; all others are quoted.
 pub(crate) fn is_identifier(name: &str) -> bool {
     let mut chars = name.chars();
@@ -301,7 +323,11 @@ impl Paths {
         walk.beside()?;
         walk.outside()?;
         for note in notes {
-            walk.note(*note)?;
+            walk.note(note.node, 0)?;
+        }
+        for node in source.named.notes() {
+            let (_, message) = source.named.note(node).unwrap_or_default();
+            walk.note(node, long(message.len()))?;
         }
         let Walk { mut paths, mut budget, repeats, more_nodes, .. } = walk;
         paths.named.sort_unstable();
@@ -422,7 +448,7 @@ impl Paths {
                 UNREACHED => Ok(()),
                 VARIABLE => write!(out, "{}", variable_root(source, *edge)),
                 ASIDE => write!(out, "{}", self.aside_step(source, *edge)),
-                parent => write!(out, "{}", Step::new(source, &source.node(parent), *edge)),
+                parent => write!(out, "{}", Step::new(source, parent, &source.node(parent), *edge)),
             };
         }
     }
@@ -437,7 +463,7 @@ impl Paths {
             UNREACHED => 0,
             VARIABLE => variable_root(source, edge).len(),
             ASIDE => self.aside_step(source, edge).len(),
-            parent => Step::new(source, &source.node(parent), edge).len(),
+            parent => Step::new(source, parent, &source.node(parent), edge).len(),
         }
     }
 
@@ -507,8 +533,9 @@ pub(crate) fn resolve(source: Source<'_>, paths: &Paths, path: &str) -> Option<u
     let mut at = variables.find(|variable| named(variable.name))?.node;
     while !rest.is_empty() {
         let node = source.node(at);
-        let (step, after) = split_step(&node, rest)?;
-        let child = edge(source, &node, step).and_then(|edge| node.children().get(edge));
+        let given = source.field_names(at);
+        let (step, after) = split_step(&node, given.is_some(), rest)?;
+        let child = edge(source, &node, given, step).and_then(|edge| node.children().get(edge));
         // A field that was not set gives its place to what was found beside.
         let aside = || {
             let asides = (0..).zip(source.asides).filter(|(_, aside)| aside.owner == at);
@@ -521,9 +548,13 @@ pub(crate) fn resolve(source: Source<'_>, paths: &Paths, path: &str) -> Option<u
     Some(at)
 }
 
-/// Which child of a node this step leads to.
-fn edge(source: Source<'_>, node: &Node<'_>, step: &str) -> Option<usize> {
+/// Which child of a node, whose fields may have been given names, this step leads to.
+fn edge(source: Source<'_>, node: &Node<'_>, names: Option<&[String]>, step: &str) -> Option<usize> {
     match *node {
+        Node::Opaque { .. } if let Some(names) = names => {
+            let field = step.strip_prefix('.')?;
+            names.iter().position(|name| name == field)
+        }
         Node::Struct { kind, .. } => {
             let field = step.strip_prefix('.')?;
             kind.fields().iter().position(|name| *name == field)
@@ -551,10 +582,11 @@ fn split_root(path: &str) -> Option<(&str, &str)> {
 }
 
 /// The first step of `rest`, seen from this node, and the steps after it.
-fn split_step<'a>(node: &Node<'_>, rest: &'a str) -> Option<(&'a str, &'a str)> {
+fn split_step<'a>(node: &Node<'_>, is_named: bool, rest: &'a str) -> Option<(&'a str, &'a str)> {
+    let is_counted = |node: &Node<'_>| matches!(node, Node::Opaque { why, .. } if rest.starts_with(prefix(*why)));
     let end = if let Some(quoted) = rest.strip_prefix("[\"") {
         closing_quote(quoted)?.checked_add(4)?
-    } else if rest.starts_with('[') || matches!(node, Node::Opaque { why, .. } if rest.starts_with(prefix(*why))) {
+    } else if rest.starts_with('[') || !is_named && is_counted(node) {
         rest.find(']')?.checked_add(1)?
     } else {
         let name = rest.strip_prefix('.')?;
@@ -584,7 +616,7 @@ fn index(step: &str) -> Option<usize> {
 /// The step from this node to its child at `edge`, for tests that go every way.
 #[cfg(test)]
 pub(crate) fn step_of(source: Source<'_>, parent: u32, edge: u32) -> String {
-    Step::new(source, &source.node(parent), edge).to_string()
+    Step::new(source, parent, &source.node(parent), edge).to_string()
 }
 
 fn variable_root(source: Source<'_>, variable: u32) -> Root<'_> {
@@ -612,6 +644,11 @@ fn taken_places(source: Source<'_>, owner: u32) -> BTreeSet<(&str, u32)> {
         Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
             let names = names.iter().zip(shown).filter(|(_, shown)| *shown);
             names.filter_map(|(name, _)| aside_place(source.text(name))).collect()
+        }
+        Node::Opaque { .. } => {
+            let names = source.field_names(owner).unwrap_or_default();
+            let names = names.iter().zip(shown).filter(|(_, shown)| *shown);
+            names.filter_map(|(name, _)| aside_place(name.as_bytes())).collect()
         }
         _ => BTreeSet::new(),
     }
@@ -878,10 +915,11 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn note(&mut self, note: Note) -> Result<(), Flaw> {
+    /// A remark on this node, with so many bytes in it that are not ours.
+    fn note(&mut self, node: u32, bytes: u64) -> Result<(), Flaw> {
         // What is said of a value that nothing reaches is not reported.
-        if self.paths.is_reached(note.node) {
-            self.budget.path(self.paths.len(self.source, note.node, self.budget.paths))?;
+        if self.paths.is_reached(node) {
+            self.budget.path(self.paths.len(self.source, node, self.budget.paths).saturating_add(bytes))?;
         }
         Ok(())
     }
@@ -903,7 +941,7 @@ impl<'a> Walk<'a> {
             // Cannot saturate: there are fewer children than bytes in the answer.
             frame.next = edge.saturating_add(1);
             let (parent, node, len, nesting) = (frame.id, frame.node, frame.len, frame.nesting);
-            let len = len.saturating_add(self.step_len(&node, edge));
+            let len = len.saturating_add(self.step_len(parent, &node, edge));
             self.enter(child, parent, edge, len, nesting)?;
         }
         Ok(())
@@ -980,6 +1018,9 @@ impl<'a> Walk<'a> {
             Node::Opaque { ty, .. } => {
                 self.budget.path(len)?;
                 self.charge_type(ty)?;
+                // Names that were given stand around the fields, each in quotes.
+                let names = self.source.field_names(id).unwrap_or_default().iter();
+                self.budget.path(names.fold(0, |sum, name| sum.saturating_add(long(name.len())).saturating_add(4)))?;
                 self.paths.opaque.push(id);
             }
             Node::Number { .. } | Node::Text(_) => {
@@ -1028,13 +1069,13 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn step_len(&mut self, node: &Node<'a>, edge: u32) -> u64 {
+    fn step_len(&mut self, id: u32, node: &Node<'a>, edge: u32) -> u64 {
         match *node {
             Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
                 let name = usize::try_from(edge).ok().and_then(|edge| names.get(edge));
                 name.map_or(0, |name| self.name_len(name).into())
             }
-            _ => Step::new(self.source, node, edge).len(),
+            _ => Step::new(self.source, id, node, edge).len(),
         }
     }
 

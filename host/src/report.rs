@@ -15,13 +15,14 @@
     )
 )]
 
+use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use flux_airlock_wire::{Eltype, FluxVersion, Ids, Kind, Node};
+use flux_airlock_wire::{Eltype, FluxVersion, Ids, Node};
 use serde::ser::{SerializeMap, SerializeStruct};
 use serde::{Serialize, Serializer};
 use serde_json::ser::{CompactFormatter, Formatter, PrettyFormatter};
@@ -246,7 +247,7 @@ pub struct NoteEntry {
     /// The stable name of the remark.
     pub code: &'static str,
     /// It as a sentence.
-    pub message: &'static str,
+    pub message: Cow<'static, str>,
 }
 
 impl Report {
@@ -344,11 +345,7 @@ impl Report {
     /// What Flux of today reads otherwise than the Flux that saved the model.
     pub fn notes(&self) -> impl Iterator<Item = NoteEntry> {
         self.parts().flat_map(|(opened, _)| {
-            let notes = opened.checked.notes.iter().filter(|note| opened.checked.paths.is_reached(note.node));
-            notes.map(|note| {
-                let note = Note { value: Value { opened, id: note.node }, code: note.code };
-                NoteEntry { path: note.value.path(), code: note.code.code(), message: note.message() }
-            })
+            Note::all(opened).map(|Note { value, code, message }| NoteEntry { path: value.path(), code, message })
         })
     }
 
@@ -659,11 +656,16 @@ impl Serialize for Spec<'_> {
             }
             (Node::List(_) | Node::Tuple(_), _) => map.serialize_entry("items", &items)?,
             (Node::NamedTuple { .. } | Node::Record { .. }, _) => map.serialize_entry("items", &pairs)?,
-            (Node::Struct { kind, .. }, _) => map.serialize_entry("fields", &FieldsOf { spec: *self, kind, node })?,
+            (Node::Struct { kind, .. }, _) => {
+                map.serialize_entry("fields", &FieldsOf { spec: *self, names: kind.fields(), node })?;
+            }
             (_, Form::Opaque(opaque)) => {
                 map.serialize_entry("type", &opaque.type_path())?;
                 map.serialize_entry("message", &opaque.message())?;
-                map.serialize_entry("children", &items)?;
+                match self.opened.source().field_names(self.id) {
+                    Some(names) => map.serialize_entry("fields", &FieldsOf { spec: *self, names, node })?,
+                    None => map.serialize_entry("children", &items)?,
+                }
             }
             (_, form) => leaf(&mut map, &form)?,
         }
@@ -707,16 +709,16 @@ fn leaf<M: SerializeMap>(map: &mut M, form: &Form<'_>) -> Result<(), M::Error> {
     }
 }
 
-/// The fields of a struct, by the names of the closed table.
-struct FieldsOf<'a> {
+/// The fields of a struct, by the names of the closed table, or by those that the caller gave.
+struct FieldsOf<'a, N> {
     spec: Spec<'a>,
-    kind: Kind,
+    names: &'a [N],
     node: Node<'a>,
 }
 
-impl Serialize for FieldsOf<'_> {
+impl<N: Serialize> Serialize for FieldsOf<'_, N> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.kind.fields().iter().zip(self.spec.children(self.node.children())))
+        serializer.collect_map(self.names.iter().zip(self.spec.children(self.node.children())))
     }
 }
 

@@ -170,7 +170,14 @@ impl Line {
             Why::DeviceArray { .. } | Why::FieldValue { .. } | Why::Layout { .. } | Why::UnknownStruct
         );
         if is_value || !opaque.children.is_empty() {
-            self.list("(", opaque.children.clone(), ")", depth);
+            match opaque.fields() {
+                Some(fields) => {
+                    self.push("(");
+                    self.fields(fields, depth);
+                    self.push(")");
+                }
+                None => self.list("(", opaque.children.clone(), ")", depth),
+            }
         }
     }
 
@@ -669,7 +676,13 @@ impl Tree {
 
     /// The values inside of a container, tuples of layers spread.
     fn children(&mut self, value: Value<'_>, indent: usize, depth: usize) {
-        match value.form() {
+        let form = value.form();
+        if let Form::Opaque(opaque) = &form
+            && let Some(fields) = opaque.fields()
+        {
+            return self.fields(fields, indent, depth);
+        }
+        match form {
             Form::NamedTuple(fields) => self.fields(fields, indent, depth),
             Form::Record(fields) => {
                 self.all(fields, |name| format!("{} => ", symbol(name)), indent, depth);

@@ -78,7 +78,7 @@ fn described(model: &Model) -> String {
         writeln!(text, "  {} = {}", variable.name.unwrap_or("root"), variable.summary).unwrap();
     }
     for note in model.notes() {
-        writeln!(text, "  note {} at {}", note.code.code(), note.value.path()).unwrap();
+        writeln!(text, "  note {} at {}", note.code, note.value.path()).unwrap();
     }
     for omitted in model.omitted() {
         writeln!(text, "  omitted {} ({})", omitted.path(), omitted.why()).unwrap();

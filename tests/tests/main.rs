@@ -16,3 +16,4 @@ mod regress;
 mod report;
 mod support;
 mod twins;
+mod types;

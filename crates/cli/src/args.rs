@@ -78,6 +78,8 @@ Examples:
   airlock inspect model.bson
   airlock inspect --json model.bson | jq '.tensors[].path'
   airlock inspect --json *.bson              One report a line.
+  airlock inspect --types types.toml model.bson
+                                             With names for the fields of the author's own structs.
   curl -sL https://example.org/model.bson | airlock inspect -")]
     Inspect(Inspect),
     /// Verifies, isolates, decodes and checks files: one line for each, and nothing else.
@@ -136,6 +138,8 @@ pub(crate) struct Inspect {
     #[command(flatten)]
     pub(crate) evidence: EvidenceArgs,
     #[command(flatten)]
+    pub(crate) types: TypesArgs,
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Files, or `-` for standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -150,6 +154,8 @@ pub(crate) struct Verify {
     #[command(flatten)]
     pub(crate) evidence: EvidenceArgs,
     #[command(flatten)]
+    pub(crate) types: TypesArgs,
+    #[command(flatten)]
     pub(crate) limits: LimitArgs,
     /// Files, or `-` for standard input.
     #[arg(required = true, value_name = "FILE")]
@@ -160,6 +166,8 @@ pub(crate) struct Verify {
 pub(crate) struct Convert {
     #[command(flatten)]
     pub(crate) evidence: EvidenceArgs,
+    #[command(flatten)]
+    pub(crate) types: TypesArgs,
     /// The format: arrays with the layers as metadata, or the layers and descriptions of arrays without weights.
     #[arg(long, value_name = "FORMAT", default_value = "safetensors")]
     pub(crate) to: Format,
@@ -217,6 +225,14 @@ pub(crate) struct EvidenceArgs {
     /// Open without any evidence.
     #[arg(long, conflicts_with_all = ["pin", "lock"])]
     pub(crate) unverified: bool,
+}
+
+/// What is known of the files' types.
+#[derive(Args, Debug)]
+pub(crate) struct TypesArgs {
+    /// A description of structs of the author's own, which have no names of fields in a file: TOML, as docs/types.md has it.
+    #[arg(long = "types", value_name = "FILE")]
+    pub(crate) file: Option<PathBuf>,
 }
 
 /// What one file may cost.

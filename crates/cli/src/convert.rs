@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Convert, terminal: &mut Terminal) -> Result<Status, Fai
         let error = if is_replaceable(&output) { ExportError::Exists } else { ExportError::NotAFile };
         return Err(unwritten(&output, &error));
     }
-    let airlock = inspect::airlock(&args.limits)?;
+    let airlock = inspect::airlock(&args.limits, &args.types)?;
     if args.evidence.unverified {
         examine::warn_unverified(terminal);
     }

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use flux_airlock::report::{ScalarEntry, ScalarValue, TensorEntry};
 use flux_airlock::text::{Escaped, cut_middle};
-use flux_airlock::{Airlock, Model, Report, SandboxFigures};
+use flux_airlock::{Airlock, Model, Report, SandboxFigures, TypeMap};
 
-use crate::args::{Inspect, LimitArgs};
+use crate::args::{Inspect, LimitArgs, TypesArgs};
 use crate::evidence::{Need, Required};
 use crate::examine::{self, Verdict};
 use crate::table::{self, Align};
@@ -15,7 +15,7 @@ use crate::text;
 
 pub(crate) fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::IfAny)?;
-    let airlock = airlock(&args.limits)?;
+    let airlock = airlock(&args.limits, &args.types)?;
     let mut status = Status::Opened;
     let mut shown = 0_usize;
     for file in &args.files {
@@ -35,9 +35,14 @@ pub(crate) fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Status, Fai
     Ok(status)
 }
 
-/// An airlock under these limits.
-pub(crate) fn airlock(limits: &LimitArgs) -> Result<Airlock, Failure> {
-    let airlock = Airlock::builder().limits(limits.to_limits()?).build();
+/// An airlock under these limits, that knows these types.
+pub(crate) fn airlock(limits: &LimitArgs, types: &TypesArgs) -> Result<Airlock, Failure> {
+    let types = match &types.file {
+        None => TypeMap::default(),
+        Some(path) => TypeMap::read(path)
+            .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_ref()), error.code())))?,
+    };
+    let airlock = Airlock::builder().limits(limits.to_limits()?).types(types).build();
     airlock.map_err(|error| Failure::new(format!("{error} ({})", error.code())))
 }
 

@@ -10,7 +10,7 @@ use crate::{inspect, text};
 
 pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::Yes)?;
-    let airlock = inspect::airlock(&args.limits)?;
+    let airlock = inspect::airlock(&args.limits, &args.types)?;
     if args.evidence.unverified {
         examine::warn_unverified(terminal);
     }

@@ -273,6 +273,52 @@ mod verify {
     }
 }
 
+mod types {
+    use super::*;
+
+    const TYPES: &str = "version = 1\n[[type]]\npath = \"Main.Residual\"\nfields = [\"connection\", \"layers\"]\n\
+                         acts_as = \"SkipConnection\"\n";
+
+    fn described(text: &str) -> (tempfile::TempDir, String) {
+        let folder = folder();
+        let types = folder.path().join("types.toml");
+        fs::write(&types, text).unwrap();
+        let types = types.to_str().unwrap().to_owned();
+        (folder, types)
+    }
+
+    #[test]
+    fn have_their_names_with_every_command() {
+        let (folder, types) = described(TYPES);
+        let file = corpus("accept/made/own_structs.bson");
+        let ran = run(&["inspect", "--types", &types, &file]);
+        ran.ends_with(0).says_nothing_else();
+        assert!(ran.stdout.contains("\nresidual = SkipConnection("), "{}", ran.stdout);
+        assert!(ran.stdout.contains("\n  residual type-acts-as: Main.Residual, "), "{}", ran.stdout);
+        let ran = run(&["verify", "--json", "--unverified", "--types", &types, &file]);
+        ran.ends_with(0);
+        let paths = json(&ran.stdout)["tensors"].to_string();
+        assert!(
+            paths.contains("\"residual.layers.weight\"") && paths.contains("\"policy.fields[2].weight\""),
+            "{paths}"
+        );
+        let out = folder.path().join("out.json");
+        let out = out.to_str().unwrap();
+        run(&["convert", "--unverified", "--types", &types, "--to", "json", "-o", out, &file]).ends_with(0);
+        assert!(fs::read_to_string(out).unwrap().contains("residual.layers.weight"));
+    }
+
+    #[test]
+    fn that_are_described_wrongly_are_an_error_and_nothing_is_opened() {
+        let file = corpus("accept/made/own_structs.bson");
+        let (_folder, types) = described(&TYPES.replace("acts_as", "acts-as"));
+        let ran = run(&["inspect", "--types", &types, &file]);
+        ran.ends_with(2).has_no_result().complains("line 5: version 1 of a description of types has no such key");
+        ran.complains("(types-unknown-key)");
+        run(&["verify", "--unverified", "--types", "missing.toml", &file]).ends_with(2).complains("(types-io)");
+    }
+}
+
 mod what_cannot_be_done {
     use super::*;
 
