@@ -15,14 +15,14 @@ use crate::{
 /// Looks at every tagged document.
 pub(crate) fn check(tape: &Tape) -> Result<(), Stop> {
     // In the order of what depends on what: sizes and widths need types, and types are found through back references.
-    for id in 0..tape.len() {
-        if tape.get(id).tag() == Tag::Backref {
+    for (id, record) in (0..).zip(&tape.records) {
+        if record.tag() == Tag::Backref {
             backref(tape, id)?;
         }
     }
     let mut sizes = Vec::new();
-    for id in 0..tape.len() {
-        match tape.get(id).tag() {
+    for (id, record) in (0..).zip(&tape.records) {
+        match record.tag() {
             Tag::Array => array(tape, id, &mut sizes)?,
             Tag::Struct => primitive(tape, id)?,
             _ => {}

@@ -4,7 +4,9 @@
 //! is one node however often it is met again. Types and code are described and not entered. Every array that a value
 //! reaches is in the answer, whatever it is part of.
 
-use alloc::{collections::BTreeSet, vec, vec::Vec};
+#[cfg(feature = "museum")]
+use alloc::collections::BTreeSet;
+use alloc::{vec, vec::Vec};
 
 use flux_airlock_wire::{
     Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode,
@@ -18,7 +20,7 @@ use crate::{
     closure::{self, Extent, Recognition},
     ix, len32,
     names::{self, NameId},
-    tape::{Form, RecordId, Tag, Tape},
+    tape::{Form, RecordId, Tag, Tape, decimal_len},
     types,
 };
 
@@ -40,12 +42,20 @@ pub(crate) fn rows(tape: &Tape, limits: &Limits) -> BTreeSet<usize> {
 /// A node's id.
 type NodeId = u32;
 
+/// There are fewer nodes than this.
+const NO_NODE: NodeId = u32::MAX;
+
 /// An entry of `_backrefs` that no value has reached.
 const UNVISITED: u32 = u32::MAX;
 /// An entry that is being raised: to reach it again is a cycle.
 const VISITING: u32 = u32::MAX - 1;
 /// An entry that is the data of a document: to reach it again is to share it.
 const TAKEN: u32 = u32::MAX - 2;
+
+/// From so many elements on, room for them is made at once.
+const MANY: usize = 256;
+/// What a number takes in the answer, but for those at the start of a file.
+const NUMBER_BYTES: usize = 6;
 
 /// More dimensions than any convolution has, both sides counted.
 const MOST_EXTENTS: usize = 16;
@@ -97,10 +107,10 @@ struct Class {
     /// Elements of an array of one dimension; of a short tuple of integers and of a `Scale`, the place of its parts in
     /// `Raise::parts`.
     len: u32,
-    /// Levels of nodes below it.
-    height: u32,
-    /// The first value that was said to stand beside it.
-    aside: Option<NodeId>,
+    /// Levels of nodes below it, as far as two bytes count.
+    height: u16,
+    /// The first value that was said to stand beside it, or `NO_NODE`.
+    aside: NodeId,
 }
 
 #[derive(Clone, Copy, PartialEq)]
@@ -132,7 +142,7 @@ enum Sort {
 
 impl Class {
     const fn of(sort: Sort) -> Self {
-        Self { sort, kind: None, n: 0, len: 0, height: 0, aside: None }
+        Self { sort, kind: None, n: 0, len: 0, height: 0, aside: NO_NODE }
     }
 }
 
@@ -197,6 +207,10 @@ impl<'t> Raise<'t> {
         while let Some(frame) = self.frames.last_mut() {
             if frame.cursor < frame.end {
                 let (id, in_array) = (frame.cursor, frame.in_array);
+                if in_array && number_form(self.tape.get(id).form).is_some() {
+                    self.numbers()?;
+                    continue;
+                }
                 frame.cursor = self.tape.next(id);
                 let is_hidden = matches!(frame.what, What::Root) && self.tape.get(id).key() == names::BACKREFS;
                 if !is_hidden {
@@ -211,6 +225,46 @@ impl<'t> Raise<'t> {
         {
             let variable = Variable { name: None, node };
             self.push_to(|out| out.variables.push(&variable))?;
+        }
+        Ok(())
+    }
+
+    /// Raises the numbers that are the next elements of an array: where files have many elements, most of them are these.
+    fn numbers(&mut self) -> Result<(), Stop> {
+        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
+        let mut id = frame.cursor;
+        let left = ix(frame.end.saturating_sub(id));
+        if left > MANY {
+            // Once, and not again and again: to move what has grown costs more than to write it.
+            self.classes.reserve(left);
+            self.values.reserve(left);
+            self.out.nodes.reserve(left.saturating_mul(NUMBER_BYTES));
+        }
+        let records = self.tape.records.get(ix(id)..ix(frame.end)).unwrap_or(&[]);
+        let numbers = records.iter().map_while(|record| number_form(record.form).map(|number| (record, number)));
+        // How long the key is, and from which one on keys are longer.
+        let (mut key_len, mut longer) = (0_u32, 0_u32);
+        for (record, (eltype, sort)) in numbers {
+            if self.out.nodes.count() >= self.limits.nodes {
+                self.at = id;
+                return Err(self.limit(Limit::Nodes));
+            }
+            if record.key() >= longer {
+                key_len = decimal_len(record.key());
+                longer = 10_u32.checked_pow(key_len).unwrap_or(u32::MAX);
+            }
+            let offset = record.offset.wrapping_add(key_len).wrapping_add(2);
+            let Ok(node) = self.out.nodes.push_number(eltype, offset) else {
+                self.at = id;
+                return Err(self.limit(Limit::AnswerBytes));
+            };
+            let sort = if sort == Sort::True && record.a == 0 { Sort::False } else { sort };
+            self.classes.push(Class::of(sort));
+            self.values.push(node);
+            id = id.wrapping_add(1);
+        }
+        if let Some(frame) = self.frames.last_mut() {
+            frame.cursor = id;
         }
         Ok(())
     }
@@ -238,10 +292,10 @@ impl<'t> Raise<'t> {
         // Frames count the levels of what is raised; what was raised before and is met again has its levels too.
         let below = node.children().iter().map(|child| self.class(child).height.saturating_add(1));
         let height = below.max().unwrap_or(0);
-        if height > self.limits.depth.saturating_add(SUPPLIED_LEVELS) {
+        if u32::from(height) > self.limits.depth.saturating_add(SUPPLIED_LEVELS) {
             return Err(self.limit(Limit::Depth));
         }
-        let id = self.push_to(|out| out.nodes.push(node))?;
+        let id = self.push_to(|out| out.nodes.push_node(node))?;
         self.classes.push(Class { height, ..class });
         Ok(id)
     }
@@ -260,8 +314,7 @@ impl<'t> Raise<'t> {
         node: impl for<'i> FnOnce(Ids<'i>) -> Node<'i>,
     ) -> Result<NodeId, Stop> {
         let mut scratch = core::mem::take(&mut self.scratch);
-        scratch.clear();
-        scratch.extend(ids.iter().flat_map(|id| id.to_le_bytes()));
+        put_ids(&mut scratch, ids);
         let result = self.node(&node(Ids::new(&scratch).unwrap_or_default()), class);
         self.scratch = scratch;
         result
@@ -327,16 +380,10 @@ impl<'t> Raise<'t> {
         let payload = self.tape.payload(id, in_array);
         match record.form {
             Form::Null => self.leaf(&Node::Null, Class::of(Sort::Null)),
-            Form::Boolean => {
-                let class = Class::of(if record.a == 0 { Sort::False } else { Sort::True });
-                self.leaf(&Node::Number { eltype: Eltype::Bool, offset: payload }, class)
-            }
-            Form::Double => {
-                self.leaf(&Node::Number { eltype: Eltype::Float64, offset: payload }, Class::of(Sort::Float))
-            }
-            Form::Int32 | Form::Int64 => {
-                let eltype = if record.form == Form::Int32 { Eltype::Int32 } else { Eltype::Int64 };
-                self.leaf(&Node::Number { eltype, offset: payload }, Class::of(Sort::Integer))
+            Form::Boolean | Form::Double | Form::Int32 | Form::Int64 => {
+                let Some((eltype, sort)) = number_form(record.form) else { return Ok(()) };
+                let sort = if sort == Sort::True && record.a == 0 { Sort::False } else { sort };
+                self.leaf(&Node::Number { eltype, offset: payload }, Class::of(sort))
             }
             Form::Name => {
                 let text = self.text(Span { offset: payload, len: self.tape.names.len(record.a) })?;
@@ -631,9 +678,14 @@ impl<'t> Raise<'t> {
         class: Class,
         node: impl for<'i> FnOnce(Ids<'i>, Ids<'i>) -> Node<'i>,
     ) -> Result<NodeId, Stop> {
-        let names: Vec<u8> = names.iter().flat_map(|id| id.to_le_bytes()).collect();
-        let values: Vec<u8> = parts.iter().flat_map(|id| id.to_le_bytes()).collect();
-        self.node(&node(Ids::new(&names).unwrap_or_default(), Ids::new(&values).unwrap_or_default()), class)
+        let mut scratch = core::mem::take(&mut self.scratch);
+        put_ids(&mut scratch, names);
+        let mut values = Vec::new();
+        put_ids(&mut values, parts);
+        let node = node(Ids::new(&scratch).unwrap_or_default(), Ids::new(&values).unwrap_or_default());
+        let result = self.node(&node, class);
+        self.scratch = scratch;
+        result
     }
 
     fn array_node(&mut self, record: RecordId, parts: &[NodeId]) -> Result<NodeId, Stop> {
@@ -951,8 +1003,9 @@ impl<'t> Raise<'t> {
     /// The versions of Flux and Julia that the file itself speaks of.
     fn date(&mut self) -> Result<(), Stop> {
         let tape = self.tape;
-        let is_old_julia =
-            (0..tape.len()).any(|id| tape.get(id).tag() == Tag::DataType && types::has_main_core(tape, id));
+        // Only where the file has these names is it worth while to look.
+        let is_old_julia = tape.names.is_seen(names::MAIN)
+            && (0..tape.len()).any(|id| tape.get(id).tag() == Tag::DataType && types::has_main_core(tape, id));
         if is_old_julia && let Some((_, until)) = &mut self.flux {
             // Julia 1.5 and later write another prefix, and Flux 0.12 needs it.
             *until = (*until).min((11, 6));
@@ -961,8 +1014,8 @@ impl<'t> Raise<'t> {
             .flux
             .filter(|(since, until)| since <= until)
             .map(|(since, until)| (since, Some(until).filter(|&until| until < catalogue::NEWEST)));
-        let has_closures = tape.names.is_seen(names::TYPE_NAME);
-        let version = (0..tape.len()).filter(|_| has_closures).find_map(|id| types::julia_version(tape, id));
+        let mut ids = if tape.names.is_seen(names::TYPE_NAME) { 0..tape.len() } else { 0..0 };
+        let version = ids.find_map(|id| types::julia_version(tape, id));
         if let Some(span) = version {
             self.out.written_by.julia = Some(self.text(span)?);
         }
@@ -979,9 +1032,9 @@ impl<'t> Raise<'t> {
         }
         // A tracked array is spelled out wherever it is used, and has one gradient.
         let first = layout.asides.first().and_then(|&(at, _)| parts.get(usize::from(at))).copied();
-        let is_said = first.is_some() && self.class(node).aside == first;
+        let is_said = first.is_some_and(|first| self.class(node).aside == first);
         if let Some(class) = self.classes.get_mut(ix(node)) {
-            class.aside = first;
+            class.aside = first.unwrap_or(NO_NODE);
         }
         for &(at, name) in layout.asides.iter().filter(|_| !is_said) {
             if let Some(&value) = parts.get(usize::from(at)) {
@@ -1140,6 +1193,26 @@ impl<'t> Raise<'t> {
 enum ParamValue {
     Number(Eltype, u32),
     Symbol(NameId),
+}
+
+/// What a number of the file is, if an element of this form is one; a boolean as if it were true.
+const fn number_form(form: Form) -> Option<(Eltype, Sort)> {
+    match form {
+        Form::Boolean => Some((Eltype::Bool, Sort::True)),
+        Form::Double => Some((Eltype::Float64, Sort::Float)),
+        Form::Int32 => Some((Eltype::Int32, Sort::Integer)),
+        Form::Int64 => Some((Eltype::Int64, Sort::Integer)),
+        _ => None,
+    }
+}
+
+/// Ids as the bytes that the answer has of them.
+fn put_ids(bytes: &mut Vec<u8>, ids: &[u32]) {
+    bytes.clear();
+    bytes.resize(ids.len().saturating_mul(4), 0);
+    for (four, id) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(ids) {
+        *four = id.to_le_bytes();
+    }
 }
 
 /// The variants as functions, for any lifetime.

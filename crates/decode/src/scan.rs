@@ -10,7 +10,7 @@ use flux_airlock_wire::{Code, Expected, Format, Limit, Limits};
 
 use crate::{
     Stop, ix, len32,
-    names::{self, NameId},
+    names::{self, NameId, Short},
     tape::{Form, Record, RecordId, Tag, Tape},
     window::Window,
 };
@@ -19,10 +19,10 @@ use crate::{
 pub(crate) fn scan(window: Window<'_>, file_len: u32, limits: &Limits) -> (Tape, Result<(), Stop>) {
     let mut scan = Scan {
         window,
-        tape: Tape::new(limits.names_bytes),
+        tape: Tape::new(limits.names_bytes, file_len),
         frames: Vec::new(),
-        keys: Vec::new(),
         limits,
+        most_elements: limits.elements.min(MOST_ELEMENTS),
         file_len,
         claimed: 0,
         evidence: Evidence::None,
@@ -37,14 +37,26 @@ struct Frame {
     /// Where its length stands, and where it ends by that.
     start: u32,
     end: u32,
+    /// Where its values end: before its final zero, and in the file.
+    last: u32,
     count: u32,
-    /// Its first key in `Scan::keys`.
-    first_key: usize,
+    /// The key that is due, if it is an array.
+    place: Place,
+    /// Which of the known names it has for keys.
+    known_keys: u64,
+    /// Must its keys be compared? Not where they are known names, each once.
+    is_doubtful: bool,
     /// Its element `tag`.
     tag: Option<RecordId>,
     is_array: bool,
     /// Are its strings parts of a path?
     keeps_strings: bool,
+}
+
+/// What was read at once.
+enum InView {
+    Element,
+    End,
 }
 
 /// What speaks for the bytes being a BSON document.
@@ -61,13 +73,95 @@ struct Scan<'s, 'l> {
     window: Window<'s>,
     tape: Tape,
     frames: Vec<Frame>,
-    /// The keys of all open documents, each with its record.
-    keys: Vec<(NameId, RecordId)>,
     limits: &'l Limits,
+    most_elements: u32,
     file_len: u32,
     /// The length that the file's document claims.
     claimed: u32,
     evidence: Evidence,
+}
+
+impl Frame {
+    fn new(record: RecordId, start: u32, end: u32, file_len: u32, is_array: bool, keeps_strings: bool) -> Self {
+        Self {
+            record,
+            start,
+            end,
+            last: end.saturating_sub(1).min(file_len),
+            count: 0,
+            place: Place::FIRST,
+            known_keys: 0,
+            is_doubtful: false,
+            tag: None,
+            is_array,
+            keeps_strings,
+        }
+    }
+
+    /// Notes that the element `id` has this key.
+    #[inline]
+    fn note(&mut self, key: u32, id: RecordId) {
+        // There are fewer than 2^24 elements.
+        self.count = self.count.wrapping_add(1);
+        if self.is_array {
+            self.place.step(self.count);
+            return;
+        }
+        let bit = 1_u64.checked_shl(key).unwrap_or(0);
+        self.is_doubtful |= key >= names::KNOWN_COUNT || self.known_keys & bit != 0;
+        self.known_keys |= bit;
+        if key == names::TAG {
+            self.tag = Some(id);
+        }
+    }
+}
+
+/// The key of an array's element: its place in decimal digits, as one word.
+#[derive(Clone, Copy)]
+struct Place {
+    /// The digits, the first one lowest.
+    digits: u64,
+    /// How many bits they have.
+    bits: u32,
+}
+
+impl Place {
+    const FIRST: Self = Self { digits: 0x30, bits: 8 };
+
+    /// The length of the key in bytes, if these bytes begin with it and its final zero. Places of more than seven digits
+    /// are left to [`is_decimal`].
+    #[inline]
+    fn matches(self, bytes: &[u8; 16]) -> Option<u32> {
+        let bytes = u64::from_le_bytes(*bytes.first_chunk()?);
+        // The digits and the zero are the lowest bytes of the word: pushed to its upper end, they are all that is left.
+        let above = 56_u32.checked_sub(self.bits)?;
+        (bytes.wrapping_shl(above) == self.digits.wrapping_shl(above)).then_some(self.bits >> 3)
+    }
+
+    /// Goes on to the place `next`.
+    #[inline]
+    fn step(&mut self, next: u32) {
+        let last = self.bits.wrapping_sub(8);
+        if self.digits.wrapping_shr(last) < 0x39 {
+            self.digits = self.digits.wrapping_add(1_u64.wrapping_shl(last));
+        } else {
+            self.carry(next);
+        }
+    }
+
+    #[cold]
+    fn carry(&mut self, next: u32) {
+        (self.digits, self.bits) = (0, 0);
+        let mut rest = next;
+        loop {
+            self.digits = self.digits << 8 | u64::from(rest % 10).wrapping_add(0x30);
+            self.bits = self.bits.saturating_add(8);
+            rest /= 10;
+            if rest == 0 {
+                break;
+            }
+        }
+    }
 }
 
 /// A document has at least its length and its final zero.
@@ -93,7 +187,17 @@ impl Scan<'_, '_> {
         }
         self.tape.records.push(Record::new(0, 0, Form::Document(Tag::Plain)));
         self.open(0, 0, if end < SMALLEST_DOCUMENT { self.file_len } else { end }, false, false);
-        while let Some(frame) = self.frames.last() {
+        loop {
+            match self.in_view() {
+                Some(InView::Element) => continue,
+                Some(InView::End) => {
+                    self.window.skip(1);
+                    self.close()?;
+                    continue;
+                }
+                None => {}
+            }
+            let Some(frame) = self.frames.last() else { break };
             let (record, end) = (frame.record, frame.end);
             let offset = self.window.offset();
             let Some([kind]) = self.window.take::<1>() else {
@@ -143,8 +247,7 @@ impl Scan<'_, '_> {
     }
 
     fn open(&mut self, record: RecordId, start: u32, end: u32, is_array: bool, keeps_strings: bool) {
-        let first_key = self.keys.len();
-        self.frames.push(Frame { record, start, end, count: 0, first_key, tag: None, is_array, keeps_strings });
+        self.frames.push(Frame::new(record, start, end, self.file_len, is_array, keeps_strings));
     }
 
     fn misplaced_end(&self, record: RecordId) -> Stop {
@@ -160,9 +263,133 @@ impl Scan<'_, '_> {
 
     /// Bytes that the innermost document still has for values, its final zero excluded.
     fn room(&self) -> u32 {
+        let last = self.frames.last().map_or(0, |frame| frame.last);
+        last.saturating_sub(self.window.offset())
+    }
+
+    /// Reads one element, or sees the end of its document, where nothing is wrong and all of it is in view. `None` where
+    /// that cannot be said: then nothing was read, and the long way is to be taken, which knows what is wrong.
+    fn in_view(&mut self) -> Option<InView> {
+        let id = self.tape.len();
+        // What the first elements say of the file is weighed on the long way.
+        let is_judged = self.evidence == Evidence::Length || self.evidence == Evidence::Element && id > 2;
+        if !is_judged || id > self.most_elements {
+            return None;
+        }
+        self.window.look();
+        if self.tape.records.len() == self.tape.records.capacity() {
+            self.tape.make_room(self.window.offset(), self.file_len, self.most_elements.saturating_add(1));
+        }
+        let depth = len32(self.frames.len());
+        let frame = self.frames.last_mut()?;
         let offset = self.window.offset();
-        let end = self.frames.last().map_or(0, |frame| frame.end.saturating_sub(1));
-        end.saturating_sub(offset).min(self.window.left())
+        let head = self.window.head()?;
+        let &[kind, ..] = head;
+        if kind == 0 {
+            // What the file has not may look like a zero.
+            let is_end = offset < self.file_len && u64::from(offset).wrapping_add(1) == frame.end.into();
+            return is_end.then_some(InView::End);
+        }
+        let words = head.get(1..)?.first_chunk()?;
+        let (key, key_len) = if frame.is_array {
+            (frame.count, frame.place.matches(words)?)
+        } else {
+            let short = Short::until_zero(words)?;
+            if short.len() > self.limits.name_bytes {
+                return None;
+            }
+            (self.tape.names.short(short, offset.wrapping_add(1))?, short.len())
+        };
+        // The type, the key and its zero. Such a small number, and an offset that lies before the end of the file, and a
+        // length, cannot be too much for 64 bits; nor for 32 once the sum is known to lie in the file.
+        let before = key_len.wrapping_add(2);
+        let value: &[u8; VALUE] = head.get(ix(before)..)?.first_chunk()?;
+        let (low, high) = halves(*value.first_chunk()?);
+        let ([first, ..], [fifth, ..]) = (low.to_le_bytes(), high.to_le_bytes());
+        let at = offset.wrapping_add(before);
+        let room = u64::from(frame.last).checked_sub(at.into())?;
+        let (form, a, b, len) = match kind {
+            0x01 => (Form::Double, low, high, 8),
+            0x02 => {
+                let (from, len) = (before.wrapping_add(4), low.checked_sub(1)?);
+                let all = u64::from(low).wrapping_add(4);
+                if all > room || self.window.byte(from, len) != Some(0) {
+                    return None;
+                }
+                let text_at = at.wrapping_add(4);
+                let keep = if frame.is_array { frame.keeps_strings } else { matches!(key, names::TAG | names::NAME) };
+                if !keep {
+                    (Form::String, text_at, len, all)
+                } else if len > self.limits.name_bytes {
+                    return None;
+                } else if let Some(short) = Short::first(value.get(4..)?.first_chunk()?, len) {
+                    (Form::Name, self.tape.names.short(short, text_at)?, text_at, all)
+                } else {
+                    let text = self.window.bytes(from, len)?;
+                    (Form::Name, self.tape.names.intern(text, text_at)?, text_at, all)
+                }
+            }
+            0x03 | 0x04 => {
+                if low < SMALLEST_DOCUMENT || u64::from(low) > room || depth >= self.limits.depth {
+                    return None;
+                }
+                let is_array = kind == 0x04;
+                let keeps_strings = is_array && !frame.is_array && matches!(key, names::NAME | names::PATH);
+                frame.note(key, id);
+                let form = if is_array { Form::Array } else { Form::Document(Tag::Plain) };
+                self.tape.records.push(Record::new(offset, key, form));
+                self.frames.push(Frame::new(id, at, at.wrapping_add(low), self.file_len, is_array, keeps_strings));
+                self.window.skip(before.wrapping_add(4));
+                return Some(InView::Element);
+            }
+            0x05 if fifth == 0 => (Form::Binary, at.wrapping_add(5), low, u64::from(low).wrapping_add(5)),
+            0x08 if first <= 1 => (Form::Boolean, first.into(), 0, 1),
+            0x0a => (Form::Null, 0, 0, 0),
+            0x10 => (Form::Int32, low, 0, 4),
+            0x12 => (Form::Int64, low, high, 8),
+            _ => return None,
+        };
+        if len > room {
+            return None;
+        }
+        frame.note(key, id);
+        self.tape.records.push(Record::new(offset, key, form).with(a, b));
+        self.window.skip(before.wrapping_add(u32::try_from(len).ok()?));
+        if frame.is_array && matches!(form, Form::Double | Form::Int64) {
+            self.words_in_view(kind, form);
+        }
+        Some(InView::Element)
+    }
+
+    /// Reads on in an array, as long as there are values of eight bytes of the same type: long lists of numbers are what
+    /// files have most elements in.
+    fn words_in_view(&mut self, kind: u8, form: Form) {
+        let Some(frame) = self.frames.last_mut() else { return };
+        let view = self.window.view();
+        let start = self.window.offset();
+        let room = ix(frame.last.saturating_sub(start));
+        let most = ix(self.most_elements.saturating_add(1).saturating_sub(self.tape.len()));
+        let (mut taken, mut place, mut count) = (0_usize, frame.place, frame.count);
+        let records = &mut self.tape.records;
+        let before = records.len();
+        // With a full head in view, none of its parts has to be looked for.
+        while let Some((&[found, ref key @ ..], _)) = view.get(taken..).and_then(|rest| rest.split_first_chunk::<32>())
+            && found == kind
+            && let Some(key_len) = place.matches(key.first_chunk().unwrap_or(&[0; 16]))
+            && let Some(value) =
+                key.get(ix(key_len)..).and_then(|rest| rest.get(1..)).and_then(|rest| rest.first_chunk())
+            && let Some(next) = Some(taken.wrapping_add(ix(key_len)).wrapping_add(10)).filter(|&next| next <= room)
+            && records.len().wrapping_sub(before) < most
+            && records.len() < records.capacity()
+        {
+            let (low, high) = halves(*value);
+            records.push(Record::new(start.wrapping_add(len32(taken)), count, form).with(low, high));
+            taken = next;
+            count = count.wrapping_add(1);
+            place.step(count);
+        }
+        (frame.place, frame.count) = (place, count);
+        self.window.skip(len32(taken));
     }
 
     /// Reads one element, whose type byte was taken at `offset`.
@@ -174,7 +401,7 @@ impl Scan<'_, '_> {
             }
             return Err(Stop::new(Code::ElementType { found: kind }, offset, parent));
         };
-        if self.tape.len() > self.limits.elements.min(MOST_ELEMENTS) {
+        if self.tape.len() > self.most_elements {
             return Err(self.limit(Limit::Elements, offset));
         }
         let key = self.key(offset)?;
@@ -184,14 +411,8 @@ impl Scan<'_, '_> {
             self.evidence = Evidence::Element;
         }
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        frame.count = frame.count.saturating_add(1);
+        frame.note(key, id);
         let (is_array, keeps_strings) = (frame.is_array, frame.keeps_strings);
-        if !is_array {
-            self.keys.push((key, id));
-            if key == names::TAG {
-                frame.tag = Some(id);
-            }
-        }
         let (a, b) = match form {
             Form::Null => (0, 0),
             Form::Boolean => {
@@ -384,8 +605,9 @@ impl Scan<'_, '_> {
             self.set(id, Form::Array, next, frame.count);
             return Ok(());
         }
-        self.refuse_repeated_keys(frame.first_key)?;
-        self.keys.truncate(frame.first_key);
+        if frame.is_doubtful {
+            self.refuse_repeated_keys(id)?;
+        }
         self.set(id, Form::Document(Tag::Plain), next, frame.count);
         if let Some(tag) = self.tag(frame.tag)? {
             if id == 0 && tag == Tag::Backref {
@@ -401,14 +623,16 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn refuse_repeated_keys(&self, first: usize) -> Result<(), Stop> {
-        let keys = self.keys.get(first..).unwrap_or(&[]);
+    /// The document `id` has just ended: its elements are the last on the tape.
+    fn refuse_repeated_keys(&self, id: RecordId) -> Result<(), Stop> {
+        let key = |id: RecordId| (self.tape.get(id).key(), id);
+        let keys: Vec<(NameId, RecordId)> = self.tape.between(id.saturating_add(1), self.tape.len()).map(key).collect();
         let second = if keys.len() <= FEW_KEYS {
             keys.iter()
                 .enumerate()
                 .find_map(|(i, &(key, id))| keys.iter().take(i).any(|&(before, _)| before == key).then_some(id))
         } else {
-            let mut sorted = keys.to_vec();
+            let mut sorted = keys;
             sorted.sort_unstable();
             sorted.array_windows().filter(|[(before, _), (key, _)]| before == key).map(|&[_, (_, id)]| id).min()
         };
@@ -436,21 +660,23 @@ impl Scan<'_, '_> {
         let due = tag.keys();
         let mut found = 0_usize;
         let mut entry = None;
-        for child in self.tape.children(id) {
-            let key = self.tape.get(child).key();
+        // It has just ended: its elements are the last on the tape.
+        let mut child = id.saturating_add(1);
+        while let Some(record) = self.tape.records.get(ix(child)) {
+            let (key, next) = (record.key(), record.next(child));
             if due.contains(&key) {
                 found = found.saturating_add(1);
-                let index = self.value_under(tag, key, child)?;
+                let index = self.value_under(tag, key, child, record)?;
                 entry = entry.or(index);
             } else if key != names::TAG && !(id == 0 && key == names::BACKREFS) {
-                return Err(Stop::new(Code::UnexpectedKey, self.tape.get(child).offset, child));
+                return Err(Stop::new(Code::UnexpectedKey, record.offset, child));
             }
+            child = next;
         }
         if found == due.len() { Ok(entry) } else { Err(Stop::new(Code::MissingKey, self.tape.get(id).offset, id)) }
     }
 
-    fn value_under(&self, tag: Tag, key: NameId, id: RecordId) -> Result<Option<u32>, Stop> {
-        let record = self.tape.get(id);
+    fn value_under(&self, tag: Tag, key: NameId, id: RecordId, record: &Record) -> Result<Option<u32>, Stop> {
         let is_reference = record.tag() == Tag::Backref;
         let (fits, expected) = match (tag, key) {
             (Tag::Symbol, names::NAME) => return self.kept(id, Expected::String).map(|()| None),
@@ -528,6 +754,8 @@ impl Scan<'_, '_> {
     }
 }
 
+/// How many bytes of a value are looked at: a length, and a short name.
+const VALUE: usize = 20;
 /// How far a key is looked for at first.
 const FIRST_LOOK: usize = 32;
 /// Digits of the largest place in an array.
@@ -544,6 +772,13 @@ fn is_foreign(kind: u8, rest: &[u8]) -> bool {
     let name = rest.split(|&byte| byte == 0).next().unwrap_or_default();
     let is_name = !name.is_empty() && name.len() < rest.len() && name.iter().all(u8::is_ascii_graphic);
     is_type && is_name
+}
+
+/// The two numbers of four bytes each.
+#[inline]
+fn halves(bytes: [u8; 8]) -> (u32, u32) {
+    let [low, high, ..] = bytes.as_chunks::<4>().0 else { return (0, 0) };
+    (u32::from_le_bytes(*low), u32::from_le_bytes(*high))
 }
 
 const fn form(kind: u8) -> Option<Form> {

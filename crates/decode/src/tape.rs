@@ -111,6 +111,11 @@ impl Record {
         Self { offset, key: [k0, k1, k2], form, a: OPEN, b: 0 }
     }
 
+    /// The same with its value.
+    pub(crate) const fn with(self, a: u32, b: u32) -> Self {
+        Self { a, b, ..self }
+    }
+
     /// The key's id, or the place in an array.
     pub(crate) fn key(&self) -> u32 {
         let [k0, k1, k2] = self.key;
@@ -139,6 +144,11 @@ impl Record {
         }
     }
 
+    /// Where the next element begins that is not part of this one, whose place is `id`.
+    pub(crate) const fn next(&self, id: RecordId) -> RecordId {
+        if self.is_container() { self.a } else { id.saturating_add(1) }
+    }
+
     pub(crate) const fn is_container(&self) -> bool {
         matches!(self.form, Form::Document(_) | Form::Array)
     }
@@ -156,8 +166,23 @@ pub(crate) struct Tape {
 }
 
 impl Tape {
-    pub(crate) fn new(names_bytes: u32) -> Self {
-        Self { records: Vec::new(), names: Names::new(names_bytes), entries: Vec::new() }
+    pub(crate) fn new(names_bytes: u32, file_len: u32) -> Self {
+        let first = ix(file_len / 16).clamp(4, 1024);
+        Self { records: Vec::with_capacity(first), names: Names::new(names_bytes), entries: Vec::new() }
+    }
+
+    /// Makes room for more records, no more than `most` in all, when those that there are have taken `read` bytes of the
+    /// `file_len` bytes of the file.
+    ///
+    /// Records are moved as they grow, which costs as much as to write them. So there is room for as many as the whole file
+    /// would have if it went on like this, within bounds: behind much structure there may be nothing but payload.
+    #[cold]
+    pub(crate) fn make_room(&mut self, read: u32, file_len: u32, most: u32) {
+        let len = u64::from(self.len());
+        let expected = len.saturating_mul(file_len.into()).checked_div(read.into()).unwrap_or(len);
+        let more = expected.saturating_sub(len).saturating_add(expected >> 4);
+        let more = more.clamp(len, len.saturating_mul(7)).min(u64::from(most).saturating_sub(len));
+        self.records.reserve_exact(usize::try_from(more).unwrap_or(0).max(1));
     }
 
     /// The record at `id`; a harmless one if there is none.
@@ -167,13 +192,17 @@ impl Tape {
 
     /// The record after the last of `id`.
     pub(crate) fn next(&self, id: RecordId) -> RecordId {
-        let record = self.get(id);
-        if record.is_container() { record.a } else { id.saturating_add(1) }
+        self.get(id).next(id)
     }
 
     /// The elements of a document or array, in order.
     pub(crate) fn children(&self, id: RecordId) -> impl Iterator<Item = RecordId> + '_ {
-        let (mut at, end) = if self.get(id).is_container() { (id.saturating_add(1), self.next(id)) } else { (0, 0) };
+        let (at, end) = if self.get(id).is_container() { (id.saturating_add(1), self.next(id)) } else { (0, 0) };
+        self.between(at, end)
+    }
+
+    /// The elements of one document or array that begin at `at`, up to `end`.
+    pub(crate) fn between(&self, mut at: RecordId, end: RecordId) -> impl Iterator<Item = RecordId> + '_ {
         core::iter::from_fn(move || {
             (at < end).then(|| {
                 let child = at;
@@ -208,8 +237,7 @@ impl Tape {
             Form::Name => record.b,
             _ => {
                 let key = record.key();
-                let key_len =
-                    if in_array { key.checked_ilog10().unwrap_or(0).saturating_add(1) } else { self.names.len(key) };
+                let key_len = if in_array { decimal_len(key) } else { self.names.len(key) };
                 record.offset.saturating_add(key_len).saturating_add(2)
             }
         }
@@ -240,6 +268,11 @@ impl Tape {
     pub(crate) fn len(&self) -> u32 {
         len32(self.records.len())
     }
+}
+
+/// How many digits a place in an array has.
+pub(crate) fn decimal_len(place: u32) -> u32 {
+    place.checked_ilog10().unwrap_or(0).saturating_add(1)
 }
 
 #[cfg(test)]

@@ -11,7 +11,9 @@ use crate::{Source, ix, len32};
 pub(crate) struct Window<'s> {
     source: &'s mut dyn Source,
     file_len: u32,
+    /// The window, and room for a head that begins at its end.
     buffer: Vec<u8>,
+    size: usize,
     /// Offset in the file of the buffer's first byte.
     start: u32,
     /// Bytes of the buffer that hold the file's.
@@ -24,6 +26,8 @@ pub(crate) struct Window<'s> {
 
 /// The window's size, where no name can be longer.
 const SMALLEST: usize = 8 << 10;
+/// How many bytes an element has at most before its payload, its key being short, and a short name behind that.
+pub(crate) const HEAD: usize = 40;
 /// What is read after a jump: most structure between two payloads is shorter.
 const FIRST: usize = 512;
 
@@ -31,7 +35,8 @@ impl<'s> Window<'s> {
     /// A window at the start of the file, through which values of `longest` bytes can be seen whole.
     pub(crate) fn new(source: &'s mut dyn Source, file_len: u32, longest: u32) -> Self {
         let size = ix(longest).saturating_add(64).max(SMALLEST).min(ix(file_len).max(64));
-        Self { source, file_len, buffer: vec![0; size], start: 0, filled: 0, at: 0, chunk: FIRST }
+        let buffer = vec![0; size.saturating_add(HEAD)];
+        Self { source, file_len, buffer, size, start: 0, filled: 0, at: 0, chunk: FIRST }
     }
 
     /// Offset in the file of the next byte.
@@ -50,6 +55,36 @@ impl<'s> Window<'s> {
             self.fill(wanted);
         }
         self.buffer.get(self.at..self.filled).unwrap_or(&[])
+    }
+
+    /// Makes sure that the next bytes are in the buffer: as many as a head has, or all that the file has.
+    pub(crate) fn look(&mut self) {
+        if self.filled.saturating_sub(self.at) < HEAD && self.start.saturating_add(len32(self.filled)) < self.file_len {
+            self.fill(HEAD);
+        }
+    }
+
+    /// The next bytes, and where the file has fewer, others. To be compared with the end of the file by the caller, who has
+    /// looked before.
+    pub(crate) fn head(&self) -> Option<&[u8; HEAD]> {
+        self.buffer.get(self.at..)?.first_chunk()
+    }
+
+    /// The byte that comes after `before` bytes and `len` more, if it is in the buffer.
+    pub(crate) fn byte(&self, before: u32, len: u32) -> Option<u8> {
+        let at = self.at.checked_add(ix(before))?.checked_add(ix(len))?;
+        if at < self.filled { self.buffer.get(at).copied() } else { None }
+    }
+
+    /// All that is in the buffer.
+    pub(crate) fn view(&self) -> &[u8] {
+        self.buffer.get(self.at..self.filled).unwrap_or(&[])
+    }
+
+    /// The `len` bytes that come after so many others, if they are in the buffer.
+    pub(crate) fn bytes(&self, after: u32, len: u32) -> Option<&[u8]> {
+        let from = self.at.checked_add(ix(after))?;
+        self.buffer.get(..self.filled)?.get(from..)?.get(..ix(len))
     }
 
     /// The next `N` bytes; `None`, without moving, if fewer are left.
@@ -77,14 +112,14 @@ impl<'s> Window<'s> {
         self.filled = self.filled.saturating_sub(self.at);
         self.at = 0;
         let unread = ix(self.file_len.saturating_sub(self.start)).saturating_sub(self.filled);
-        let room = self.buffer.len().saturating_sub(self.filled);
+        let room = self.size.saturating_sub(self.filled);
         let more = self.chunk.max(wanted).min(room).min(unread);
         let from = self.start.saturating_add(len32(self.filled));
         if let Some(part) = self.buffer.get_mut(self.filled..).and_then(|b| b.get_mut(..more)) {
             self.source.read(from, part);
             self.filled = self.filled.saturating_add(more);
         }
-        self.chunk = self.chunk.saturating_mul(2).min(self.buffer.len());
+        self.chunk = self.chunk.saturating_mul(2).min(self.size);
     }
 }
 

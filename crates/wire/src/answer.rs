@@ -14,7 +14,7 @@ use core::fmt;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Node, Refusal, Tensor, VERSION, WrittenBy};
+use crate::{Eltype, Ids, Node, Refusal, Tensor, VERSION, WrittenBy};
 
 /// How many entries of each sort follow.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -52,6 +52,11 @@ impl Writer {
         Self { bytes: Vec::new(), count: 0, most }
     }
 
+    /// Makes room for `bytes` bytes more, or for as many as may still be written.
+    pub fn reserve(&mut self, bytes: usize) {
+        self.bytes.reserve(bytes.min(self.most.saturating_sub(self.bytes.len())));
+    }
+
     /// How many entries there are.
     #[must_use]
     pub const fn count(&self) -> u32 {
@@ -66,9 +71,121 @@ impl Writer {
     pub fn push<T: Serialize>(&mut self, entry: &T) -> Result<u32, Full> {
         postcard::serialize_with_flavor(entry, Bounded { bytes: &mut self.bytes, most: self.most })
             .map_err(|_| Full)?;
+        self.counted()
+    }
+
+    /// Adds a node like [`Writer::push`], by a shorter way: most entries of an answer are nodes, and most of them small.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room left; the writer is then of no further use.
+    pub fn push_node(&mut self, node: &Node<'_>) -> Result<u32, Full> {
+        match *node {
+            Node::Null => self.bytes_of(Head::of(NULL))?,
+            Node::Number { eltype, offset } => return self.push_number(eltype, offset),
+            Node::Symbol(text) => self.bytes_of(Head::of(SYMBOL).varint(text))?,
+            Node::Tensor(tensor) => self.bytes_of(Head::of(TENSOR).varint(tensor))?,
+            Node::Text(text) => self.bytes_of(Head::of(TEXT).varint(text))?,
+            Node::List(ids) => self.ids(LIST, ids)?,
+            Node::Tuple(ids) => self.ids(TUPLE, ids)?,
+            _ => return self.push(node),
+        }
+        self.counted()
+    }
+
+    /// Adds a number of the file like [`Writer::push`]: of these, an answer can have millions.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room left; the writer is then of no further use.
+    #[inline]
+    pub fn push_number(&mut self, eltype: Eltype, offset: u32) -> Result<u32, Full> {
+        self.bytes_of(Head::of(NUMBER).byte(eltype.index()).varint(offset))?;
+        self.counted()
+    }
+
+    #[inline]
+    fn counted(&mut self) -> Result<u32, Full> {
         let id = self.count;
         self.count = id.checked_add(1).ok_or(Full)?;
         Ok(id)
+    }
+
+    #[inline]
+    fn bytes_of(&mut self, head: Head) -> Result<(), Full> {
+        let start = self.bytes.len();
+        let end = start.saturating_add(head.len());
+        if end > self.most {
+            return Err(Full);
+        }
+        // A whole word is one store; what of it is too much is cut off again.
+        self.bytes.extend_from_slice(&head.word.to_le_bytes());
+        self.bytes.truncate(end);
+        Ok(())
+    }
+
+    fn ids(&mut self, variant: u8, ids: Ids<'_>) -> Result<(), Full> {
+        let ids = ids.as_bytes();
+        self.bytes_of(Head::of(variant).varint(u32::try_from(ids.len()).map_err(|_| Full)?))?;
+        if ids.len() > self.most.saturating_sub(self.bytes.len()) {
+            return Err(Full);
+        }
+        self.bytes.extend_from_slice(ids);
+        Ok(())
+    }
+}
+
+/// The first bytes of a node, as postcard writes them: at most seven, the first one lowest.
+#[derive(Clone, Copy)]
+struct Head {
+    word: u64,
+    bits: u32,
+}
+
+// The places of the variants in `Node`, which a test compares with postcard's.
+const LIST: u8 = 5;
+const NULL: u8 = 7;
+const NUMBER: u8 = 8;
+const SYMBOL: u8 = 12;
+const TENSOR: u8 = 13;
+const TEXT: u8 = 14;
+const TUPLE: u8 = 15;
+
+impl Head {
+    fn of(variant: u8) -> Self {
+        Self { word: variant.into(), bits: 8 }
+    }
+
+    fn len(self) -> usize {
+        usize::try_from(self.bits >> 3).unwrap_or(usize::MAX)
+    }
+
+    /// A number below 128.
+    fn byte(self, byte: u8) -> Self {
+        self.part(byte.into(), 8)
+    }
+
+    /// Seven bits in each byte, the lowest first; the highest bit of a byte says that one more follows.
+    #[inline]
+    fn varint(self, number: u32) -> Self {
+        let number = u64::from(number);
+        let groups = number & 0x7f
+            | (number & 0x3f80) << 1
+            | (number & 0x1f_c000) << 2
+            | (number & 0xfe0_0000) << 3
+            | (number & 0xf000_0000) << 4;
+        let more = match number {
+            0..0x80 => 0,
+            0x80..0x4000 => 0x80,
+            0x4000..0x20_0000 => 0x8080,
+            0x20_0000..0x1000_0000 => 0x80_8080,
+            _ => 0x8080_8080,
+        };
+        self.part(groups | more, 8_u32.saturating_add(u64::count_ones(more).saturating_mul(8)))
+    }
+
+    fn part(self, word: u64, bits: u32) -> Self {
+        Self { word: self.word | word.wrapping_shl(self.bits), bits: self.bits.saturating_add(bits) }
     }
 }
 
@@ -294,7 +411,7 @@ impl Flavor for Bounded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Format, Ids, Kind, Segment, Span, Variable};
+    use crate::{Code, Format, Kind, Segment, Span, Variable};
     use alloc::vec;
 
     #[test]
@@ -316,6 +433,31 @@ mod tests {
         assert_eq!(node_at(&bytes, position), Some(node));
         assert_eq!(entries.take(), Ok(Variable { name: Some(0), node: 1 }));
         assert_eq!(entries.finish(), Ok(()));
+    }
+
+    #[test]
+    fn the_shorter_way_writes_the_same_bytes() {
+        let numbers =
+            (0..32).map(|bit| 1_u32 << bit).flat_map(|n| [n - 1, n, n + 1]).chain([u32::MAX]).collect::<Vec<_>>();
+        let (short, long) = ([1_u8, 0, 0, 0, 0, 2, 0, 0], [7; 4 * 3000]);
+        let lists = [&short[..0], &short, &long].map(|bytes| Ids::new(bytes).unwrap());
+        let mut nodes = vec![Node::Null, Node::Bool(true), Node::Float(0.5), Node::Int(-1)];
+        for &n in &numbers {
+            nodes.extend([Node::Symbol(n), Node::Tensor(n), Node::Text(n)]);
+            nodes.extend(Eltype::ALL.iter().map(|&eltype| Node::Number { eltype, offset: n }));
+        }
+        for ids in lists {
+            nodes.extend([Node::List(ids), Node::Tuple(ids), Node::Struct { kind: Kind::Dense, fields: ids }]);
+        }
+        for node in nodes {
+            let (mut short, mut long) = (Writer::new(usize::MAX), Writer::new(usize::MAX));
+            assert_eq!(short.push_node(&node), long.push(&node));
+            assert_eq!(short.bytes, long.bytes, "{node:?}");
+            // And it has the same bound.
+            let (fits, most) = (long.bytes.len(), long.bytes.len() - 1);
+            assert_eq!(Writer::new(fits).push_node(&node), Ok(0), "{node:?}");
+            assert_eq!(Writer::new(most).push_node(&node), Err(Full), "{node:?}");
+        }
     }
 
     #[test]

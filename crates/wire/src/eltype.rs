@@ -14,6 +14,12 @@ macro_rules! eltypes {
             /// Every eltype there is.
             pub const ALL: &[Self] = &[$(Self::$variant),+];
 
+            /// Its place in [`Eltype::ALL`].
+            pub(crate) const fn index(self) -> u8 {
+                // The cast of a variant is its place.
+                self as u8
+            }
+
             /// Bytes of one element.
             #[must_use]
             pub const fn width(self) -> u32 {
