@@ -32,12 +32,10 @@ use crate::{
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
-pub struct Airlock(Arc<Inner>);
-
-struct Inner {
+pub struct Airlock {
     limits: Limits,
     types: TypeMap,
-    chamber: Chamber,
+    chamber: Arc<Chamber>,
 }
 
 /// Which build of the decoder runs, and in what.
@@ -50,6 +48,15 @@ enum Chamber {
 }
 
 impl Chamber {
+    /// Refuses limits that it cannot hold to.
+    fn admit(&self, limits: &Limits) -> Result<(), EngineError> {
+        match self {
+            Self::Core(sandbox) => sandbox.admit(limits),
+            #[cfg(feature = "wasi")]
+            Self::Wasi(_) => Wasi::admit(limits),
+        }
+    }
+
     fn started(&self) -> u64 {
         match self {
             Self::Core(sandbox) => sandbox.started(),
@@ -90,14 +97,34 @@ impl Airlock {
 
     /// What one file may cost here.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.0.limits
+    pub const fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// The same engine under other limits, for files that may cost more or less. Starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Engine`] if the engine cannot hold to them, such as a pool whose instances have less memory.
+    pub fn with_limits(&self, limits: Limits) -> Result<Self, Error> {
+        Self::within(limits, self.types.clone(), Arc::clone(&self.chamber))
+    }
+
+    /// The same engine with other names for the fields of structs that are not known. Starts nothing.
+    #[must_use]
+    pub fn with_types(&self, types: TypeMap) -> Self {
+        Self { types, ..self.clone() }
+    }
+
+    fn within(limits: Limits, types: TypeMap, chamber: Arc<Chamber>) -> Result<Self, Error> {
+        chamber.admit(&limits)?;
+        Ok(Self { limits, types, chamber })
     }
 
     /// How many instances of the guest were started so far. A file that fails at the outer door never starts one.
     #[must_use]
     pub fn instances_started(&self) -> u64 {
-        self.0.chamber.started()
+        self.chamber.started()
     }
 
     /// Opens a model for which all of the evidence holds.
@@ -173,7 +200,7 @@ impl Airlock {
 
     /// The way through: both doors and the chamber.
     fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
-        let Inner { limits, types, chamber } = &*self.0;
+        let Self { limits, types, chamber } = self;
         let name = input.name().map(str::to_owned);
         let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
         let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
@@ -235,8 +262,9 @@ impl Airlock {
 
     /// The same with the bytes given back, and what it has cost: for measuring the chamber alone.
     #[doc(hidden)]
+    #[expect(clippy::type_complexity, reason = "nobody but benchmarks sees it")]
     pub fn raw(&self, bytes: Vec<u8>) -> Result<(Vec<u8>, Result<Vec<u8>, Error>, SandboxFigures), Error> {
-        let Inner { limits, chamber, .. } = &*self.0;
+        let Self { limits, chamber, .. } = self;
         let Run { file, answer, figures } = chamber.run(bytes, limits)?;
         Ok((file, answer, figures))
     }
@@ -321,7 +349,7 @@ fn sha256(digests: &Digests) -> Option<String> {
 
 impl fmt::Debug for Airlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Inner { limits, chamber, .. } = &*self.0;
+        let Self { limits, chamber, .. } = self;
         f.debug_struct("Airlock").field("limits", limits).field("instances_started", &chamber.started()).finish()
     }
 }
@@ -379,15 +407,11 @@ impl AirlockBuilder {
     pub fn build(self) -> Result<Airlock, Error> {
         #[cfg(feature = "wasi")]
         if self.wasi {
-            let chamber = Chamber::Wasi(Wasi::new(&self.limits, self.pooling)?);
-            return Ok(Airlock(Arc::new(Inner { limits: self.limits, types: self.types, chamber })));
+            let chamber = Chamber::Wasi(Wasi::new(self.pooling)?);
+            return Airlock::within(self.limits, self.types, Arc::new(chamber));
         }
         let Self { limits, types, pooling, .. } = self;
         let sandbox = Sandbox::new((pooling > 0).then_some(pooling))?;
-        let (granted, most) = (limits.memory_bytes(), sandbox.most_memory_bytes());
-        if granted > most {
-            return Err(EngineError::Pool { granted, most }.into());
-        }
-        Ok(Airlock(Arc::new(Inner { limits, types, chamber: Chamber::Core(sandbox) })))
+        Airlock::within(limits, types, Arc::new(Chamber::Core(sandbox)))
     }
 }

@@ -41,6 +41,7 @@ enum Source<'a> {
     Bytes(Vec<u8>),
     Path(PathBuf),
     Reader(Box<dyn Read + 'a>),
+    Slice(&'a [u8]),
 }
 
 impl<'a> Input<'a> {
@@ -48,6 +49,12 @@ impl<'a> Input<'a> {
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
         Self { name: None, source: Source::Bytes(bytes.into()), counter: None }
+    }
+
+    /// A copy of these bytes, which is made when they are read, and only if the limits admit them.
+    #[must_use]
+    pub const fn slice(bytes: &'a [u8]) -> Self {
+        Self { name: None, source: Source::Slice(bytes), counter: None }
     }
 
     /// The regular file at this path. Where the path is not UTF-8, reports have it escaped.
@@ -99,6 +106,7 @@ impl<'a> Input<'a> {
                 Ok(hashed)
             }
             Source::Reader(reader) => Ok(hash(&mut Counted { reader, counter: &counter }, algorithms)?),
+            Source::Slice(bytes) => Ok((to_u64(bytes.len()), Hasher::hash(bytes, algorithms))),
         }
     }
 
@@ -114,6 +122,7 @@ impl<'a> Input<'a> {
             Source::Bytes(bytes) => load_bytes(bytes, algorithms, limits),
             Source::Path(path) => load_file(&path, algorithms, limits, &counter),
             Source::Reader(reader) => load_reader(Counted { reader, counter: &counter }, algorithms, limits),
+            Source::Slice(bytes) => load_slice(bytes, algorithms, limits),
         }
     }
 }
@@ -124,6 +133,7 @@ impl fmt::Debug for Input<'_> {
             Source::Bytes(_) => "bytes",
             Source::Path(_) => "path",
             Source::Reader(_) => "reader",
+            Source::Slice(_) => "slice",
         };
         f.debug_struct("Input").field("name", &self.name).field("source", &source).finish()
     }
@@ -155,6 +165,14 @@ fn load_bytes(bytes: Vec<u8>, algorithms: Algorithms, limits: &Limits) -> Result
     check_len(to_u64(bytes.len()), limits)?;
     let digests = Hasher::hash(&bytes, algorithms);
     Ok(Loaded { bytes, digests })
+}
+
+fn load_slice(slice: &[u8], algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
+    check_len(to_u64(slice.len()), limits)?;
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(slice.len()).map_err(|_| no_memory(slice.len()))?;
+    bytes.extend_from_slice(slice);
+    load_bytes(bytes, algorithms, limits)
 }
 
 fn load_reader(mut reader: impl Read, algorithms: Algorithms, limits: &Limits) -> Result<Loaded, Unread> {
@@ -386,7 +404,8 @@ mod tests {
             let digests = Hasher::hash(&bytes, Algorithms::ALL);
             let path = folder.0.join("file");
             std::fs::write(&path, &bytes).unwrap();
-            for input in [Input::path(&path), Input::bytes(bytes.clone()), Input::reader(bytes.as_slice())] {
+            let memory = [Input::bytes(bytes.clone()), Input::reader(bytes.as_slice()), Input::slice(&bytes)];
+            for input in memory.into_iter().chain([Input::path(&path)]) {
                 let loaded = input.load(Algorithms::ALL, &Limits::default()).unwrap();
                 assert!(loaded.bytes == bytes && loaded.digests == digests, "{len}");
             }
@@ -406,6 +425,7 @@ mod tests {
                 assert_eq!(input.counting(Arc::clone(&counter)).hash(Algorithms::ALL).unwrap(), expected, "{len}");
                 assert_eq!(counter.load(Ordering::Relaxed), to_u64(len));
             }
+            assert_eq!(Input::slice(&bytes).hash(Algorithms::ALL).unwrap(), expected);
             assert_eq!(Input::bytes(bytes).hash(Algorithms::ALL).unwrap(), expected);
         }
         assert_eq!(Input::path(&folder.0).hash(Algorithms::ALL).unwrap_err().code(), "directory");
@@ -418,7 +438,7 @@ mod tests {
         File::create(&path).unwrap().set_len(1 << 40).unwrap();
         let unread = Input::path(&path).load(Algorithms::SHA256, &Limits::default()).unwrap_err();
         assert_eq!((unread.error.code(), unread.len), ("file-bytes-limit", Some(1 << 40)));
-        for input in [|| Input::bytes([7; 9]), || Input::reader(io::repeat(7).take(9))] {
+        for input in [|| Input::bytes([7; 9]), || Input::reader(io::repeat(7).take(9)), || Input::slice(&[7; 9])] {
             assert_eq!(input().load(Algorithms::SHA256, &limits(9)).unwrap().bytes, [7; 9]);
             assert_eq!(code(input().load(Algorithms::SHA256, &limits(8))), "file-bytes-limit");
         }

@@ -62,11 +62,12 @@ pub use airlock::{Airlock, AirlockBuilder, Rejected};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
 pub use evidence::Evidence;
 pub use flux_airlock_trust::{Algorithms, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin};
-pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, Why};
+pub use flux_airlock_wire::{AsideName, Code, Eltype, Function, Group, Kind, Why};
 pub use input::Input;
 pub use limits::{Limit, Limits, LimitsBuilder, LimitsError};
 pub use model::{
-    ArrayView, EltypeError, Fields, Form, Model, Note, Omitted, Opaque, Size, TensorView, Value, Values, Variable,
+    ArrayView, Aside, EltypeError, Fields, Form, Model, Note, Omitted, Opaque, Size, TensorView, Value, Values,
+    Variable,
 };
 pub use module::GUEST_SHA256;
 #[cfg(feature = "wasi")]

@@ -195,6 +195,37 @@ impl LimitsBuilder {
         self
     }
 
+    /// Grants a limit by what it is: the same as the method of its name.
+    ///
+    /// ```
+    /// use flux_airlock::{Limit, Limits};
+    ///
+    /// let limit = Limit::from_name("depth").ok_or("no such limit")?;
+    /// assert_eq!(Limits::builder().grant(limit, 128)?.build()?, Limits::builder().depth(128).build()?);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LimitsError`] if it is more than the limit can hold.
+    pub fn grant(self, limit: Limit, most: u64) -> Result<Self, LimitsError> {
+        let beyond = |_| LimitsError { limit, granted: most, least: 1, most: u32::MAX.into() };
+        let short = || u32::try_from(most).map_err(beyond);
+        Ok(match limit {
+            Limit::AnswerBytes => self.answer_bytes(short()?),
+            Limit::Depth => self.depth(short()?),
+            Limit::Elements => self.elements(short()?),
+            Limit::FileBytes => self.file_bytes(most),
+            Limit::Fuel => self.fuel(most),
+            Limit::MemoryBytes => self.memory_bytes(most),
+            Limit::NameBytes => self.name_bytes(short()?),
+            Limit::NamesBytes => self.names_bytes(short()?),
+            Limit::Nodes => self.nodes(short()?),
+            Limit::PathBytes => self.path_bytes(most),
+            Limit::Tensors => self.tensors(short()?),
+        })
+    }
+
     /// The limits as they were granted.
     ///
     /// # Errors
@@ -253,6 +284,12 @@ macro_rules! limits {
             #[must_use]
             pub const fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name),+ }
+            }
+
+            /// The limit of this name.
+            #[must_use]
+            pub fn from_name(name: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|limit| limit.name() == name)
             }
 
             /// The code of a refusal for its sake: its name and `-limit`.
@@ -342,6 +379,23 @@ mod tests {
         assert_eq!(refused(Limits::builder().answer_bytes(7)), Limit::AnswerBytes);
         assert_eq!(refused(Limits::builder().name_bytes(15)), Limit::NameBytes);
         assert!(Limits::builder().name_bytes(16).build().is_ok());
+    }
+
+    #[test]
+    fn every_limit_is_granted_by_its_name() {
+        let names: Vec<&str> = Limit::ALL.iter().map(|limit| limit.name()).collect();
+        let refused: Vec<Limit> = names
+            .iter()
+            .map(|name| {
+                let limit = Limit::from_name(name).unwrap();
+                // Nothing can be granted none of it, so that the refusal says which one it was.
+                Limits::builder().grant(limit, 0).unwrap().build().unwrap_err().limit
+            })
+            .collect();
+        assert_eq!(refused, Limit::ALL);
+        let beyond = Limits::builder().grant(Limit::Nodes, 1 << 32).unwrap_err();
+        assert_eq!((beyond.limit, beyond.granted, beyond.most), (Limit::Nodes, 1 << 32, u32::MAX.into()));
+        assert_eq!(Limit::from_name("depth-limit"), None);
     }
 
     #[test]

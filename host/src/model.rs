@@ -18,14 +18,15 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 
-use flux_airlock_wire::{Element, Eltype, Function, Ids, Kind, MAX_NDIMS, Node, NoteCode, Span, Why};
+use flux_airlock_wire::{AsideName, Element, Eltype, Function, Ids, Kind, MAX_NDIMS, Node, NoteCode, Span, Why};
 
 use crate::answer::{Checked, Flaw, Opened};
 use crate::number::{Number, Scalar};
 use crate::path::{Root, TypePath, resolve};
-use crate::report::{EvidenceEntry, FileEntry, Layers, Report};
+use crate::report::{EvidenceEntry, FileEntry, Layers, Report, WrittenByEntry};
 use crate::show;
 use crate::text::Escaped;
+use crate::types::Named;
 use crate::{Error, GuestError, Limit, SandboxFigures};
 
 /// What is known of a file beside its content.
@@ -75,6 +76,24 @@ impl Model {
         Some(Value { opened: &self.opened, id })
     }
 
+    /// How many values there are, ids of values being below it.
+    #[must_use]
+    pub fn node_count(&self) -> usize {
+        self.opened.source().node_count()
+    }
+
+    /// The value of this id, if anything in the model leads to it. See [`Value::id`].
+    #[must_use]
+    pub fn node(&self, id: u32) -> Option<Value<'_>> {
+        self.opened.checked.paths.is_reached(id).then_some(Value { opened: &self.opened, id })
+    }
+
+    /// All arrays of the file in the order of their paths: [`Model::tensors`] and [`Model::omitted`].
+    pub fn arrays(&self) -> impl Iterator<Item = ArrayView<'_>> {
+        let opened = &*self.opened;
+        opened.checked.paths.tensors.iter().filter_map(|id| Some(Array::new(opened, *id)?.view()))
+    }
+
     /// The saved variables, in the order of the file.
     #[must_use]
     pub fn variables(&self) -> impl ExactSizeIterator<Item = Variable<'_>> {
@@ -118,6 +137,12 @@ impl Model {
         values(&self.opened, &self.opened.checked.paths.scalars)
     }
 
+    /// How many numbers and strings there are beyond those of [`Model::scalars`].
+    #[must_use]
+    pub fn scalars_more(&self) -> u64 {
+        self.opened.checked.paths.more_scalars
+    }
+
     /// Values that are not rebuilt, in the order of the file.
     #[must_use]
     pub fn opaque(&self) -> impl ExactSizeIterator<Item = Value<'_>> {
@@ -128,6 +153,24 @@ impl Model {
     pub fn omitted(&self) -> impl Iterator<Item = Omitted<'_>> {
         let opened = &*self.opened;
         opened.checked.paths.tensors.iter().filter_map(|id| Omitted::new(Array::new(opened, *id)?))
+    }
+
+    /// Values that were in the file and have no place in a model of today.
+    pub fn asides(&self) -> impl Iterator<Item = Aside<'_>> {
+        let opened = &*self.opened;
+        let reached = |node: u32| opened.checked.paths.is_reached(node);
+        let asides = opened.checked.asides.iter().filter(move |aside| reached(aside.owner) && reached(aside.value));
+        asides.map(|aside| Aside {
+            owner: Value { opened, id: aside.owner },
+            name: aside.name,
+            value: Value { opened, id: aside.value },
+        })
+    }
+
+    /// What the shapes in the file prove of what wrote it.
+    #[must_use]
+    pub fn written_by(&self) -> WrittenByEntry {
+        WrittenByEntry::new(&self.opened)
     }
 
     /// What Flux of today reads otherwise than the Flux that saved the model.
@@ -182,6 +225,18 @@ impl Variable<'_> {
     }
 }
 
+/// A value that was in the file and has no place in a model of today: the state that a recurrent layer had, a gradient.
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub struct Aside<'a> {
+    /// The value that it was found at.
+    pub owner: Value<'a>,
+    /// What it was there.
+    pub name: AsideName,
+    /// It.
+    pub value: Value<'a>,
+}
+
 /// A remark on a value.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -195,6 +250,11 @@ pub struct Note<'a> {
 }
 
 impl<'a> Note<'a> {
+    /// Every code that a remark can have.
+    pub fn codes() -> impl Iterator<Item = &'static str> {
+        NoteCode::CODES.iter().chain(Named::CODES).copied()
+    }
+
     /// Those of the guest, and those on what the caller says of types.
     pub(crate) fn all(opened: &'a Opened) -> impl Iterator<Item = Self> {
         let Checked { notes, named, paths, .. } = &*opened.checked;
@@ -303,7 +363,7 @@ pub enum Form<'a> {
 }
 
 /// An array of plain bits.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum ArrayView<'a> {
     /// It is no part of the model.
     Omitted(Omitted<'a>),
@@ -312,12 +372,26 @@ pub enum ArrayView<'a> {
 }
 
 impl<'a> ArrayView<'a> {
-    /// The first of its paths.
+    /// The value that it is at the first of its paths.
     #[must_use]
-    pub fn path(&self) -> &'a str {
+    pub fn value(&self) -> Value<'a> {
+        let Array { opened, id, .. } = self.array();
+        Value { opened, id: opened.checked.paths.tensor_node(id) }
+    }
+
+    /// What its elements are, if they are numbers.
+    #[must_use]
+    pub fn eltype(&self) -> Option<Eltype> {
+        match self.array().element {
+            Element::Number(eltype) => Some(eltype),
+            Element::Packed(_) => None,
+        }
+    }
+
+    fn array(&self) -> Array<'a> {
         match self {
-            Self::Tensor(tensor) => tensor.path(),
-            Self::Omitted(omitted) => omitted.path(),
+            Self::Omitted(omitted) => omitted.array,
+            Self::Tensor(tensor) => tensor.array,
         }
     }
 }
@@ -437,10 +511,7 @@ impl<'a> Value<'a> {
             }
             Node::Symbol(text) => Form::Symbol(source.name(text)),
             Node::Tensor(id) => match Array::new(opened, id) {
-                Some(array) => Form::Tensor(match array.number() {
-                    Some(tensor) => ArrayView::Tensor(tensor),
-                    None => ArrayView::Omitted(Omitted { array }),
-                }),
+                Some(array) => Form::Tensor(array.view()),
                 None => Form::Null,
             },
             Node::Text(text) => Form::Text(source.text(text)),
@@ -450,6 +521,12 @@ impl<'a> Value<'a> {
 
     pub(crate) fn node(&self) -> Node<'a> {
         self.opened.source().node(self.id)
+    }
+
+    /// A number by which the model knows it: the same for the same object, so that what is shared is recognised.
+    #[must_use]
+    pub const fn id(&self) -> u32 {
+        self.id
     }
 
     /// The first of its paths, depth first.
@@ -633,18 +710,26 @@ impl fmt::Debug for Fields<'_> {
     }
 }
 
+impl<'a> Fields<'a> {
+    /// The one at `index` of all of them, counted from 0.
+    #[must_use]
+    pub fn get(&self, index: usize) -> Option<(&'a str, Value<'a>)> {
+        let name = match self.names {
+            Names::Given(names) => names.get(index)?,
+            Names::Kind(kind) => kind.fields().get(index).copied()?,
+            Names::Texts(texts) => self.opened.source().name(texts.get(index)?),
+        };
+        Some((name, Value { opened: self.opened, id: self.ids.get(index)? }))
+    }
+}
+
 impl<'a> Iterator for Fields<'a> {
     type Item = (&'a str, Value<'a>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let id = self.ids.get(self.next)?;
-        let name = match self.names {
-            Names::Given(names) => names.get(self.next).map(String::as_str),
-            Names::Kind(kind) => kind.fields().get(self.next).copied(),
-            Names::Texts(texts) => texts.get(self.next).map(|text| self.opened.source().name(text)),
-        };
+        let field = self.get(self.next)?;
         self.next = self.next.saturating_add(1);
-        Some((name?, Value { opened: self.opened, id }))
+        Some(field)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
@@ -723,6 +808,10 @@ impl<'a> Array<'a> {
         }
     }
 
+    fn view(self) -> ArrayView<'a> {
+        self.number().map_or(ArrayView::Omitted(Omitted { array: self }), ArrayView::Tensor)
+    }
+
     pub(crate) fn path(self) -> &'a str {
         let opened = self.opened;
         let new = || crate::path::PathTexts::new(opened.source(), &opened.checked.paths);
@@ -755,50 +844,50 @@ macro_rules! array_views {
             /// The first of its paths, depth first.
             #[must_use]
             pub fn path(&self) -> &'a str {
-                self.array.path()
+                self.array().path()
             }
 
             /// Julia's `size`.
             #[must_use]
-            pub const fn size(&self) -> Size<'a> {
-                self.array.size
+            pub fn size(&self) -> Size<'a> {
+                self.array().size
             }
 
             /// Where its bytes begin, counted from the start of the file.
             #[must_use]
             pub fn offset(&self) -> u64 {
-                self.array.span.offset.into()
+                self.array().span.offset.into()
             }
 
             /// Its bytes in the file: little-endian, column-major, rarely aligned.
             #[must_use]
             pub fn bytes(&self) -> &'a [u8] {
-                self.array.bytes()
+                self.array().bytes()
             }
 
             /// Further paths to it, at most 16.
             #[must_use]
             pub fn also_at(&self) -> &'a [String] {
-                self.array.also_at()
+                self.array().also_at()
             }
 
             /// How many paths to it there are beyond those.
             #[must_use]
             pub fn also_at_more(&self) -> u64 {
-                self.array.also_at_more()
+                self.array().also_at_more()
             }
         }
 
         impl fmt::Debug for $view<'_> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                let (path, size, eltype) = (self.path(), self.size(), self.array.eltype_name());
+                let (path, size, eltype) = (self.path(), self.size(), self.array().eltype_name());
                 write!(f, concat!(stringify!($view), "({}: {} {})"), path, size, eltype)
             }
         })+
     };
 }
 
-array_views!(TensorView, Omitted);
+array_views!(ArrayView, TensorView, Omitted);
 
 /// An array of numbers: a span of the file, and what its bytes are.
 #[derive(Clone, Copy)]
@@ -831,6 +920,10 @@ impl EltypeError {
 impl<'a> TensorView<'a> {
     pub(crate) fn new(array: Array<'a>) -> Option<Self> {
         array.number()
+    }
+
+    const fn array(&self) -> Array<'a> {
+        self.array
     }
 
     /// What its elements are.
@@ -890,6 +983,10 @@ pub struct Omitted<'a> {
 impl<'a> Omitted<'a> {
     pub(crate) fn new(array: Array<'a>) -> Option<Self> {
         array.number().is_none().then_some(Self { array })
+    }
+
+    const fn array(&self) -> Array<'a> {
+        self.array
     }
 
     /// Why it is none.
@@ -1021,6 +1118,27 @@ mod tests {
             ]
         );
         assert!(model.tensor("m[2]").is_none());
+        let arrays: Vec<_> = model.arrays().map(|array| (array.path().to_owned(), array.value().id())).collect();
+        let expected = [("m[1]", main), ("m[2]", packed), ("m.state", state)];
+        assert_eq!(arrays, expected.map(|(path, id)| (path.to_owned(), id)));
+        let asides: Vec<_> = model.asides().map(|aside| (aside.owner.id(), aside.name, aside.value.id())).collect();
+        assert_eq!(asides, [(list, AsideName::State, state)]);
+    }
+
+    #[test]
+    fn only_values_that_something_leads_to_have_an_id() {
+        let mut f = Fixture::new();
+        let (alone, other) = (f.ones(&[1]), f.ones(&[2]));
+        f.variable("a", alone);
+        f.variable("b", other);
+        let model = f.open();
+        for id in [alone, other] {
+            assert_eq!(model.node(id).unwrap().id(), id);
+        }
+        assert!(model.node(u32::try_from(model.node_count()).unwrap()).is_none() && model.node(u32::MAX).is_none());
+        let only = model.only("a").unwrap().unwrap();
+        assert!(only.node(alone).is_some() && only.node(other).is_none());
+        assert_eq!(only.arrays().count(), 1);
     }
 
     #[test]

@@ -343,6 +343,11 @@ impl Paths {
         Ok(paths)
     }
 
+    /// The node that this array was first reached as.
+    pub(crate) fn tensor_node(&self, tensor: u32) -> u32 {
+        get(&self.tensor_nodes, tensor).unwrap_or(UNREACHED)
+    }
+
     /// The first array that nothing reaches.
     pub(crate) fn unreached(&self) -> Option<u32> {
         (0..).zip(&self.tensor_nodes).find_map(|(tensor, node)| (*node == UNREACHED).then_some(tensor))

@@ -218,6 +218,20 @@ pub struct WrittenByEntry {
     pub bson_jl: Option<String>,
 }
 
+impl WrittenByEntry {
+    pub(crate) fn new(opened: &Opened) -> Self {
+        let written_by = opened.checked.written_by;
+        let version = |(minor, patch): FluxVersion| format!("0.{minor}.{patch}");
+        let flux = written_by.flux.map(|(first, last)| match last {
+            Some(last) if last == first => version(first),
+            Some(last) => format!("{}–{}", version(first), version(last)),
+            None => format!("{}–", version(first)),
+        });
+        let julia = written_by.julia.map(|text| shorten(opened.source().text(text), MOST_VERSION));
+        Self { flux, julia, bson_jl: None }
+    }
+}
+
 /// A value that is not rebuilt.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -279,16 +293,7 @@ impl Report {
     /// What the shapes in the file prove of what wrote it.
     #[must_use]
     pub fn written_by(&self) -> WrittenByEntry {
-        let Some((opened, _)) = self.parts().next() else { return WrittenByEntry::default() };
-        let written_by = opened.checked.written_by;
-        let version = |(minor, patch): FluxVersion| format!("0.{minor}.{patch}");
-        let flux = written_by.flux.map(|(first, last)| match last {
-            Some(last) if last == first => version(first),
-            Some(last) => format!("{}–{}", version(first), version(last)),
-            None => format!("{}–", version(first)),
-        });
-        let julia = written_by.julia.map(|text| shorten(opened.source().text(text), MOST_VERSION));
-        WrittenByEntry { flux, julia, bson_jl: None }
+        self.parts().next().map(|(opened, _)| WrittenByEntry::new(opened)).unwrap_or_default()
     }
 
     /// The saved variables.

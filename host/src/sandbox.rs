@@ -73,9 +73,10 @@ impl Sandbox {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// The most linear memory that an instance can have.
-    pub(crate) const fn most_memory_bytes(&self) -> u64 {
-        self.most_memory_bytes
+    /// Refuses limits that grant more memory than an instance can have.
+    pub(crate) fn admit(&self, limits: &Limits) -> Result<(), EngineError> {
+        let (granted, most) = (limits.memory_bytes(), self.most_memory_bytes);
+        if granted > most { Err(EngineError::Pool { granted, most }) } else { Ok(()) }
     }
 
     /// Lets a fresh instance decode the file.

@@ -480,6 +480,9 @@ impl Named {
         self.structs.iter().filter(|known| known.is != Is::Named).map(|known| known.node)
     }
 
+    /// The codes that [`Named::note`] gives.
+    pub(crate) const CODES: &[&str] = &[ACTS_AS, FIELD_COUNT, UNFIT];
+
     /// The stable name of what is said of this node, and it as a sentence.
     pub(crate) fn note(&self, node: u32) -> Option<(&'static str, Cow<'static, str>)> {
         let Struct { ty, is, .. } = self.get(node)?;
@@ -491,13 +494,13 @@ impl Named {
                 let count = fields.len();
                 let message =
                     format!("{path} was said to have {count} fields, and has another number: they stay without names");
-                ("type-field-count", message.into())
+                (FIELD_COUNT, message.into())
             }
             Is::Unfit => {
                 let message = format!("{path} was said to act as a {layer}, and has values that a {layer} cannot have");
-                ("type-unfit", message.into())
+                (UNFIT, message.into())
             }
-            Is::Layer(..) => ("type-acts-as", format!("{path}, which was said to act as a {layer}").into()),
+            Is::Layer(..) => (ACTS_AS, format!("{path}, which was said to act as a {layer}").into()),
         })
     }
 }
@@ -524,6 +527,10 @@ fn is_callable(node: &Node<'_>) -> bool {
         _ => false,
     }
 }
+
+const ACTS_AS: &str = "type-acts-as";
+const FIELD_COUNT: &str = "type-field-count";
+const UNFIT: &str = "type-unfit";
 
 #[cfg(test)]
 mod tests {

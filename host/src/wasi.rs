@@ -37,11 +37,16 @@ struct Cell {
 }
 
 impl Wasi {
-    /// Starts the engine, unless the limits are some that the command would not know of.
-    pub(crate) fn new(limits: &Limits, pooling: u32) -> Result<Self, EngineError> {
-        if limits.counted() != flux_airlock_wire::Limits::DEFAULT {
-            return Err(EngineError::Start("the WASI build counts under the default limits only".to_owned()));
+    /// Refuses limits that the command would not know of.
+    pub(crate) fn admit(limits: &Limits) -> Result<(), EngineError> {
+        if limits.counted() == flux_airlock_wire::Limits::DEFAULT {
+            return Ok(());
         }
+        Err(EngineError::Start("the WASI build counts under the default limits only".to_owned()))
+    }
+
+    /// Starts the engine.
+    pub(crate) fn new(pooling: u32) -> Result<Self, EngineError> {
         if pooling > 0 {
             return Err(EngineError::Start("instances of the WASI build are not pooled".to_owned()));
         }

@@ -108,6 +108,20 @@ fn a_file_over_the_limit_is_refused_unread() {
 }
 
 #[test]
+fn one_engine_serves_under_several_limits() {
+    let airlock = Airlock::new().unwrap();
+    let strict = airlock.with_limits(Limits::builder().file_bytes(15).build().unwrap()).unwrap();
+    assert_eq!((strict.limits().file_bytes(), airlock.limits()), (15, &Limits::default()));
+    assert_eq!(strict.open_unverified(Input::slice(FILE)).unwrap_err().code(), "file-bytes-limit");
+    assert!(airlock.open_unverified(Input::slice(FILE)).is_ok());
+    // Instances are counted together: it is the same engine.
+    assert_eq!((strict.instances_started(), airlock.instances_started()), (1, 1));
+    let limits = Limits::builder().memory_bytes(64 << 20).build().unwrap();
+    let pooled = Airlock::builder().limits(limits).pooling(1).build().unwrap();
+    assert_eq!(pooled.with_limits(Limits::default()).unwrap_err().code(), "engine-pool");
+}
+
+#[test]
 fn fuel_ends_a_run_at_the_same_place_every_time() {
     let used = |fuel: Option<u64>| {
         let builder = Limits::builder();

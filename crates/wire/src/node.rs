@@ -238,6 +238,9 @@ macro_rules! words {
         pub enum $type { $($(#[$vdoc])* $variant $({ $($(#[$fdoc])* $field: $ty),+ })?),+ }
 
         impl $type {
+            /// The stable names of all of them.
+            pub const CODES: &[&str] = &[$($code),+];
+
             /// Its stable name in reports.
             #[must_use]
             pub const fn code(self) -> &'static str {
