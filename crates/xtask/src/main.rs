@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod bench;
 mod fixtures;
 mod guest;
 mod museum;
@@ -20,6 +21,8 @@ fn main() -> ExitCode {
     let rest: Vec<OsString> = args.collect();
     let rest: Vec<&str> = rest.iter().filter_map(|arg| arg.to_str()).collect();
     let result = match (command.to_str(), rest.as_slice()) {
+        (Some("bench"), []) => bench::run(false),
+        (Some("bench"), ["--quick"]) => bench::run(true),
         (Some("fixtures"), []) => fixtures::write(),
         (Some("fixtures"), ["--check"]) => fixtures::check(),
         (Some("guest"), []) => guest::write(),
@@ -57,6 +60,8 @@ fn root() -> Result<PathBuf, String> {
 const USAGE: &str = "\
 usage: cargo xtask COMMAND
 
+  bench              measure, and write docs/performance.md, docs/performance/ and the README's figures
+  bench --quick      measure a little, and write target/bench
   fixtures           write tests/corpus/reject and tests/corpus/accept/made
   fixtures --check   compare them with what is there
   guest              build the guest and its WASI form, and write host/guest/*
