@@ -214,7 +214,7 @@ pub struct WrittenByEntry {
     pub flux: Option<String>,
     /// The version of Julia.
     pub julia: Option<String>,
-    /// The version of BSON.jl.
+    /// The versions of BSON.jl that write what is in the file as it is there, in the same form.
     pub bson_jl: Option<String>,
 }
 
@@ -222,13 +222,14 @@ impl WrittenByEntry {
     pub(crate) fn new(opened: &Opened) -> Self {
         let written_by = opened.checked.written_by;
         let version = |(minor, patch): FluxVersion| format!("0.{minor}.{patch}");
-        let flux = written_by.flux.map(|(first, last)| match last {
+        let range = |(first, last): (FluxVersion, Option<FluxVersion>)| match last {
             Some(last) if last == first => version(first),
             Some(last) => format!("{}–{}", version(first), version(last)),
             None => format!("{}–", version(first)),
-        });
+        };
+        let (flux, bson_jl) = (written_by.flux.map(range), written_by.bson_jl.map(range));
         let julia = written_by.julia.map(|text| shorten(opened.source().text(text), MOST_VERSION));
-        Self { flux, julia, bson_jl: None }
+        Self { flux, julia, bson_jl }
     }
 }
 

@@ -483,6 +483,19 @@ impl Line {
                 self.push(&entries(name, keys));
             }
             Kind::Cat => self.closure("(x...) -> cat(x...; dims = ", value.field("dims"), ")", depth),
+            Kind::Getindex => {
+                self.push("x -> x[");
+                for (at, index) in value.field("indices")?.values().take(MOST_ITEMS).enumerate() {
+                    if at > 0 {
+                        self.push(", ");
+                    }
+                    match index.function() {
+                        Some(Function::Lastindex) => self.push("end"),
+                        _ => self.value(index, depth),
+                    }
+                }
+                self.push("]");
+            }
             Kind::Dropdims => self.closure("x -> dropdims(x; dims = ", value.field("dims"), ")", depth),
             Kind::Logsoftmax => self.closure("x -> logsoftmax(x; dims = ", value.field("dims"), ")", depth),
             Kind::Missing => self.push("missing"),

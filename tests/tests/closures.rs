@@ -3,9 +3,12 @@
 //! Each near miss is a genuine file with a few bytes of one closure's code changed, to other code that Julia could have
 //! lowered. A wrong conclusion would give a user a model that computes something else.
 
+use bson::{RawBson, rawdoc};
+use flux_airlock::{Airlock, Form, Input};
 use flux_airlock_tests::{DEFAULTS, Opened, Verdict};
 use flux_airlock_wire::{Kind, NoteCode, Why};
 
+use crate::cost::{datatype, list, structure, symbol, type_name};
 use crate::support::{corpus, read, verdict};
 
 /// Julia 1.10 saves what names are bound to; Julia 1.5 does not.
@@ -99,6 +102,101 @@ fn statements_that_are_not_known_end_it() {
         near_miss(folder, "anon_layer", b"\x05\0\0\0call\0", b"\x05\0\0\0kall\0");
         near_miss(folder, "skip_closure", b"\x05\0\0\0dims\0", b"\x05\0\0\0dimz\0");
     }
+}
+
+/// What the closure of these statements is: `None` where it is not recognised, otherwise its one variable in a line.
+fn made(statements: impl IntoIterator<Item = RawBson>) -> Option<String> {
+    let ty = rawdoc! { "tag": "jl_anonymous", "params": [], "typename": type_name(list(statements)) };
+    let file = rawdoc! { "f": structure(ty.into(), []) };
+    let model = Airlock::new().unwrap().open_unverified(Input::bytes(file.as_bytes())).unwrap();
+    let f = model.value("f").unwrap();
+    (!matches!(f.form(), Form::Opaque(_))).then(|| f.summary())
+}
+
+fn part(name: &str, data: impl IntoIterator<Item = RawBson>) -> RawBson {
+    structure(datatype(&format!("Core.{name}"), list([])), data)
+}
+
+fn global(module: &str, name: &str) -> RawBson {
+    part("GlobalRef", [rawdoc! { "tag": "ref", "path": [module] }.into(), symbol(name)])
+}
+
+fn call(callee: RawBson, arguments: impl IntoIterator<Item = RawBson>) -> RawBson {
+    part("Expr", [symbol("call"), list([callee].into_iter().chain(arguments)).into()])
+}
+
+/// A name of Base's, called.
+fn base(name: &str, arguments: impl IntoIterator<Item = RawBson>) -> RawBson {
+    call(global("Base", name), arguments)
+}
+
+/// What the statement of this number gave.
+fn value(number: i64) -> RawBson {
+    part("SSAValue", [number.into()])
+}
+
+fn x() -> RawBson {
+    part("SlotNumber", [2_i64.into()])
+}
+
+fn colon() -> RawBson {
+    global("Base", ":")
+}
+
+fn returns(number: i64) -> RawBson {
+    part("ReturnNode", [value(number)])
+}
+
+fn int(n: i64) -> RawBson {
+    n.into()
+}
+
+#[test]
+fn slices_are_recognised_and_their_near_misses_are_not() {
+    let slice = |statements: Vec<RawBson>| made(statements).filter(|text| text.starts_with("x -> x["));
+    let last = |along: i64, from: RawBson| {
+        vec![base("lastindex", [from, int(along)]), base("getindex", [x(), colon(), value(1)]), returns(2)]
+    };
+    assert_eq!(slice(last(2, x())).as_deref(), Some("x -> x[:, end]"));
+    // The end of another dimension, or of something else, is another place.
+    assert_eq!(slice(last(1, x())), None);
+    assert_eq!(slice(last(2, part("SlotNumber", [int(1)]))), None);
+    let whole = |index: RawBson| vec![base("lastindex", [x()]), base("getindex", [x(), index]), returns(2)];
+    assert_eq!(slice(whole(value(1))).as_deref(), Some("x -> x[end]"));
+    assert_eq!(slice(vec![base("lastindex", [x()]), base("getindex", [x(), colon(), value(1)]), returns(2)]), None);
+    let range = |name: &str, last: RawBson| {
+        vec![base(name, [int(2), last]), base("getindex", [x(), value(1), colon(), int(3)]), returns(2)]
+    };
+    assert_eq!(slice(range(":", int(4))).as_deref(), Some("x -> x[2:4, :, 3]"));
+    assert_eq!(slice(range("colon", int(4))), None);
+    assert_eq!(slice(range(":", RawBson::Double(4.5))), None);
+    assert_eq!(slice(range(":", x())), None);
+    // A range with a step, an index that is no integer, none at all, and a view.
+    assert_eq!(slice(vec![base(":", [int(1), int(2), int(5)]), base("getindex", [x(), value(1)]), returns(2)]), None);
+    assert_eq!(slice(vec![base("getindex", [x(), RawBson::Double(1.0)]), returns(1)]), None);
+    assert_eq!(slice(vec![base("getindex", [x()]), returns(1)]), None);
+    assert_eq!(slice(vec![base("view", [x(), int(1)]), returns(1)]), None);
+    assert_eq!(slice(vec![base("getindex", [int(1), x()]), returns(1)]), None);
+    assert_eq!(slice(vec![call(global("Mine", "getindex"), [x(), int(1)]), returns(1)]), None);
+    // A statement more, whose value nobody needs.
+    assert_eq!(slice(vec![base("size", [x()]), base("getindex", [x(), int(1)]), returns(2)]), None);
+    assert_eq!(slice(vec![base("getindex", [x(), int(1), colon()]), returns(1)]).as_deref(), Some("x -> x[1, :]"));
+}
+
+#[test]
+fn permutations_are_recognised_and_their_near_misses_are_not() {
+    let vector = |name: &str, perm: &[i64]| {
+        made([base(name, perm.iter().map(|&n| int(n))), base("permutedims", [x(), value(1)]), returns(2)])
+    };
+    assert_eq!(vector("vect", &[2, 1, 3]).as_deref(), Some("x -> permutedims(x, (2, 1, 3))"));
+    assert_eq!(vector("vcat", &[2, 1, 3]), None);
+    assert_eq!(vector("hcat", &[2, 1, 3]), None);
+    let tuple = [call(global("Core", "tuple"), [int(2), int(1)]), base("permutedims", [x(), value(1)]), returns(2)];
+    assert_eq!(made(tuple).as_deref(), Some("x -> permutedims(x, (2, 1))"));
+    assert_eq!(made([base("permutedims", [x()]), returns(1)]).as_deref(), Some("permutedims"));
+    assert_eq!(made([base("permutedims!", [x()]), returns(1)]), None);
+    assert_eq!(made([base("permutedims", [part("SlotNumber", [int(1)])]), returns(1)]), None);
+    assert_eq!(made([base("vect", [int(2), x()]), base("permutedims", [x(), value(1)]), returns(2)]), None);
 }
 
 /// The file with `from` replaced wherever it stands has a closure where the genuine one has a known function.

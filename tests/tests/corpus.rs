@@ -5,7 +5,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use flux_airlock_tests::{DEFAULTS, Opened, Verdict};
-use flux_airlock_wire::Format;
+use flux_airlock_wire::{Format, Why};
 use serde_json::json;
 
 use crate::support::{each, none, read, verdict};
@@ -96,6 +96,20 @@ fn published_files_open_exactly_if_bson_jl_wrote_them() {
             (Kind::Other(_), Verdict::Refused(refusal)) if refusal.format == Format::Unknown => Ok(()),
             (_, Verdict::Opened(_)) => Err(format!("{name}: {kind:?} opened")),
             (_, Verdict::Refused(refusal)) => Err(format!("{name}: {kind:?} refused: {refusal:?}")),
+        }
+    }));
+}
+
+#[test]
+fn no_layer_of_a_published_file_is_of_an_unknown_layout() {
+    let opening: Vec<Found> =
+        found().into_iter().filter(|found| matches!(found.kind, Kind::BsonJl | Kind::Plain)).collect();
+    none(&each(&opening, |Found { path, .. }| {
+        let opened = crate::support::open(path, &read(path))?;
+        let mut reasons = opened.nodes.iter().filter_map(|node| node.opaque);
+        match reasons.find(|why| matches!(why, Why::FieldValue { .. } | Why::Layout { .. })) {
+            None => Ok(()),
+            Some(why) => Err(format!("{}: {why:?}", path.display())),
         }
     }));
 }

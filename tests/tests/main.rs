@@ -17,3 +17,4 @@ mod report;
 mod support;
 mod twins;
 mod types;
+mod written;

@@ -239,7 +239,7 @@ use Slot::{
 
 /// As many fields, of which nothing is asked.
 const fn any(count: usize) -> &'static [Slot] {
-    const ANY: [Slot; 10] = [
+    const ANY: [Slot; 12] = [
         At(0, Any),
         At(1, Any),
         At(2, Any),
@@ -250,11 +250,41 @@ const fn any(count: usize) -> &'static [Slot] {
         At(7, Any),
         At(8, Any),
         At(9, Any),
+        At(10, Any),
+        At(11, Any),
     ];
     ANY.split_at(count).0
 }
 
 const ADAM_3: &[Slot] = &[At(0, Any), At(1, Any), Null, At(2, Any)];
+const LUX_CONV_10: &[Slot] = &[
+    At(0, Any),
+    At(1, Any),
+    At(2, Any),
+    At(3, Any),
+    At(4, Any),
+    At(5, Any),
+    At(6, Any),
+    At(7, Any),
+    At(8, Any),
+    At(9, Any),
+    Param(1),
+    Null,
+];
+const LUX_CONV_11: &[Slot] = &[
+    At(0, Any),
+    At(1, Any),
+    At(2, Any),
+    At(3, Any),
+    At(4, Any),
+    At(5, Any),
+    At(6, Any),
+    At(7, Any),
+    At(8, Any),
+    At(9, Any),
+    At(10, Any),
+    Null,
+];
 const BILINEAR: &[Slot] = &[At(0, Kernel), At(1, Bias), At(2, Callable)];
 const CONV_TRANSPOSE_6: &[Slot] =
     &[At(0, Callable), At(1, Kernel), At(2, Bias), At(3, Ints), Pad(4, 3), Like(3, 0), At(5, Ints), Int(1)];
@@ -411,6 +441,8 @@ static LAYOUTS: &[Layout] = &[
     data("Base.TwicePrecision", 2, Kind::TwicePrecision, any(2)),
     data("Base.UnitRange", 2, Kind::UnitRange, any(2)),
     data("Base.VersionNumber", 5, Kind::VersionNumber, any(5)),
+    // Julia 1.11 and later: how many, and where; the elements themselves are not in the file.
+    data("Core.GenericMemory", 2, Kind::GenericMemory, any(2)),
     data("Dates.Date", 1, Kind::Date, any(1)),
     data("Dates.DateTime", 1, Kind::DateTime, any(1)),
     data("Dates.Day", 1, Kind::Day, any(1)),
@@ -593,6 +625,24 @@ static LAYOUTS: &[Layout] = &[
     data("LinearAlgebra.Diagonal", 1, Kind::Diagonal, any(1)),
     data("LinearAlgebra.Symmetric", 2, Kind::Symmetric, any(2)),
     data("LinearAlgebra.Transpose", 1, Kind::Transpose, any(1)),
+    data("Lux.BatchNorm", 8, Kind::LuxBatchNorm, any(8)),
+    data("Lux.Chain", 2, Kind::LuxChain, any(2)),
+    data("Lux.Chain", 1, Kind::LuxChain, &[At(0, Any), Null]),
+    data("Lux.Conv", 12, Kind::LuxConv, any(12)),
+    data("Lux.Conv", 11, Kind::LuxConv, LUX_CONV_11),
+    data("Lux.Conv", 10, Kind::LuxConv, LUX_CONV_10),
+    data("Lux.Dense", 6, Kind::LuxDense, any(6)),
+    data("Lux.Dense", 5, Kind::LuxDense, &[At(0, Any), At(1, Any), At(2, Any), At(3, Any), At(4, Any), Param(0)]),
+    data("Lux.GRUCell", 8, Kind::LuxGruCell, any(8)),
+    data("Lux.GRUCell", 7, Kind::LuxGruCell,
+        &[At(0, Any), At(1, Any), At(2, Any), At(3, Any), At(4, Any), Null, At(5, Any), At(6, Any)]),
+    data("Lux.LSTMCell", 10, Kind::LuxLstmCell, any(10)),
+    data("Lux.LSTMCell", 9, Kind::LuxLstmCell,
+        &[At(0, Any), At(1, Any), At(2, Any), At(3, Any), At(4, Any), At(5, Any), Null, At(6, Any), At(7, Any), At(8, Any)]),
+    data("Lux.RNNCell", 9, Kind::LuxRnnCell, any(9)),
+    data("Lux.RNNCell", 8, Kind::LuxRnnCell,
+        &[At(0, Any), At(1, Any), At(2, Any), At(3, Any), At(4, Any), At(5, Any), Null, At(6, Any), At(7, Any)]),
+    data("Lux.SkipConnection", 3, Kind::LuxSkipConnection, any(3)),
     data("OneHotArrays.OneHotArray", 2, Kind::OneHotArray, any(2)),
     data("OneHotArrays.OneHotArray", 1, Kind::OneHotArray, &[At(0, Any), Param(1)]),
     data("Optimisers.AMSGrad", 3, Kind::AmsGrad, any(3)),
@@ -630,6 +680,8 @@ static LAYOUTS: &[Layout] = &[
     data("Random.Xoshiro", 5, Kind::Xoshiro, any(5)),
     data("Random.Xoshiro", 4, Kind::Xoshiro, &[At(0, Any), At(1, Any), At(2, Any), At(3, Any), Null]),
     data("SparseArrays.SparseMatrixCSC", 5, Kind::SparseMatrixCsc, any(5)),
+    data("Static.False", 0, Kind::StaticFalse, &[]),
+    data("Static.True", 0, Kind::StaticTrue, &[]),
     data("StaticArrays.SArray", 1, Kind::SArray, any(1)),
     data("StaticArraysCore.SArray", 1, Kind::SArray, any(1)),
     data("Tracker.Call", 2, Kind::TrackerCall, any(2)),

@@ -37,6 +37,8 @@ pub(crate) enum Recognition {
     Compose(Constant, Constant),
     /// One function after another, the first one first.
     Composed(Vec<Recognition>),
+    /// `x[indices...]`.
+    Getindex(Vec<Index>),
     /// A function itself, called with the closure's own arguments.
     Function(Function),
     /// `maxpool(x, k)` or `meanpool(x, k)`.
@@ -69,6 +71,17 @@ pub(crate) enum Extent {
     Constant(Constant),
 }
 
+/// Where to look in an array, along one of its dimensions.
+#[derive(Clone, Copy)]
+pub(crate) enum Index {
+    All,
+    At(Constant),
+    /// `end`.
+    Last,
+    /// From the one to the other.
+    Range(Constant, Constant),
+}
+
 /// More statements, or terms, than any form has.
 const MOST_TERMS: usize = 64;
 /// Deeper than any form nests.
@@ -91,6 +104,9 @@ enum Term {
     Symbols(Vec<names::NameId>),
     Callee(Callee),
     Tuple(Vec<TermId>),
+    /// A vector that is made of its elements.
+    Vector(Vec<TermId>),
+    Range(Constant, Constant),
     /// The type of a `NamedTuple` with these names, and such a value.
     NamesType(Vec<names::NameId>),
     Named(Vec<names::NameId>, Vec<TermId>),
@@ -124,6 +140,7 @@ enum Callee {
     Ndims,
     Size,
     Tuple,
+    Vect,
 }
 
 /// The names of the functions that the file's author defined in `Main`, as far as the file shows them.
@@ -147,14 +164,18 @@ pub(crate) fn own_functions(tape: &Tape) -> Vec<&str> {
 
 /// The internal name of the closure of this `jl_anonymous` type: `#7#8`.
 pub(crate) fn name(tape: &Tape, ty: RecordId) -> Option<names::NameId> {
-    let type_name = tape.resolve(tape.field(ty, names::TYPENAME)?);
-    symbol(tape, fields(tape, type_name)?.nth(1)?)
+    symbol(tape, fields(tape, type_name(tape, ty)?)?.nth(1)?)
+}
+
+/// The description of the type's code: equal for all closures over one type.
+pub(crate) fn type_name(tape: &Tape, ty: RecordId) -> Option<RecordId> {
+    tape.field(ty, names::TYPENAME).map(|name| tape.resolve(name))
 }
 
 /// Concludes what the closure of this `jl_anonymous` type does; `captured` is how many values it holds, and `own` are the
 /// functions of the author's own.
 pub(crate) fn recognise(tape: &Tape, ty: RecordId, captured: u32, own: &[&str]) -> Option<Recognised> {
-    let name = tape.resolve(tape.field(ty, names::TYPENAME)?);
+    let name = type_name(tape, ty)?;
     if struct_path(tape, name)?.text() != "Core.TypeName" {
         return None;
     }
@@ -233,6 +254,18 @@ impl Recognition {
             Self::Permutedims(extents) | Self::Pool(_, extents) => {
                 for &extent in extents {
                     show(extent, Is::Int);
+                }
+            }
+            Self::Getindex(indices) => {
+                for index in indices {
+                    match *index {
+                        Index::All | Index::Last => {}
+                        Index::At(at) => show(at, Is::Int),
+                        Index::Range(first, last) => {
+                            show(first, Is::Int);
+                            show(last, Is::Int);
+                        }
+                    }
                 }
             }
             Self::Reshape(extents) => {
@@ -465,6 +498,11 @@ impl Reader<'_> {
                 }
                 Term::Named(fields, values)
             }
+            // `first:last`.
+            Term::Colon => match *arguments.as_slice() {
+                [first, last] => Term::Range(self.constant(first)?, self.constant(last)?),
+                _ => return None,
+            },
             // Julia up to 1.8: kwfunc(f)(keywords, f, arguments...).
             Term::Keywords(function) => self.keywords(function, &arguments)?,
             Term::Constant(outer @ Constant::Captured(_)) => match *arguments.as_slice() {
@@ -483,6 +521,7 @@ impl Reader<'_> {
         let term = |at: TermId| self.terms.get(at);
         Some(match (callee, arguments) {
             (Callee::Tuple, _) => Term::Tuple(arguments.to_vec()),
+            (Callee::Vect, _) => Term::Vector(arguments.to_vec()),
             // The closure's arguments, all of them, passed on: `g(x...)`.
             (Callee::Apply, &[of, rest]) => match (term(of)?, term(rest)?) {
                 (Term::Constant(inner @ Constant::Captured(_)), Term::Argument(0)) => Term::Spread(*inner),
@@ -567,6 +606,10 @@ impl Reader<'_> {
             Term::Call(Callee::Function(function), operands, keyword) => {
                 (self.call_form(*function, operands, *keyword)?, *operands.first()?)
             }
+            Term::Call(Callee::GetIndex, operands, None) => {
+                let (&x, indices) = operands.split_first()?;
+                (Recognition::Getindex(self.indices(x, indices)?), x)
+            }
             Term::Broadcast(function, operands) => match *operands.as_slice() {
                 [x] => (Recognition::Broadcast(*function), x),
                 [x, y] => match (self.constant(x), self.constant(y)) {
@@ -613,7 +656,7 @@ impl Reader<'_> {
         match (function, rest) {
             (Function::Reshape, _) => self.reshape(x, rest),
             (Function::Permutedims, &[perm]) => match self.terms.get(perm)? {
-                Term::Tuple(perm) => Some(Recognition::Permutedims(self.constants(perm)?)),
+                Term::Tuple(perm) | Term::Vector(perm) => Some(Recognition::Permutedims(self.constants(perm)?)),
                 _ => None,
             },
             (Function::Maxpool | Function::Meanpool, &[k]) => match self.terms.get(k)? {
@@ -623,6 +666,38 @@ impl Reader<'_> {
             (_, []) if is_of_one(function) => Some(Recognition::Function(function)),
             _ => None,
         }
+    }
+
+    /// The indices of `x[indices...]`: `end` is that of this `x`, in the dimension where it stands.
+    fn indices(&self, x: TermId, indices: &[TermId]) -> Option<Vec<Index>> {
+        let is_x = |at: TermId| {
+            at == x
+                || matches!((self.terms.get(at), self.terms.get(x)), (Some(Term::Argument(a)), Some(Term::Argument(b))) if a == b)
+        };
+        let integer = |constant: Constant| match constant {
+            Constant::Literal(id) => self.tape.get(id).integer().is_some().then_some(constant),
+            // Looked at where it is known.
+            Constant::Captured(_) => Some(constant),
+        };
+        let count = indices.len();
+        let index = |(dim, &at): (usize, &TermId)| match self.terms.get(at)? {
+            Term::Colon => Some(Index::All),
+            Term::Constant(constant) => Some(Index::At(integer(*constant)?)),
+            Term::Range(first, last) => Some(Index::Range(integer(*first)?, integer(*last)?)),
+            Term::Call(Callee::LastIndex, operands, None) => match *operands.as_slice() {
+                [of] if count == 1 && is_x(of) => Some(Index::Last),
+                [of, along] if count > 1 && is_x(of) => match self.constant(along)? {
+                    Constant::Literal(id) => {
+                        let along = usize::try_from(self.tape.get(id).integer()?).ok()?;
+                        (dim.checked_add(1) == Some(along)).then_some(Index::Last)
+                    }
+                    Constant::Captured(_) => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        };
+        (count > 0).then(|| indices.iter().enumerate().map(index).collect())?
     }
 
     fn reshape(&self, x: TermId, rest: &[TermId]) -> Option<Recognition> {
@@ -724,6 +799,7 @@ fn is_of_one(function: Function) -> bool {
                 | Function::Exp
                 | Function::Identity
                 | Function::Log
+                | Function::Permutedims
                 | Function::Sin
                 | Function::Sqrt
                 | Function::Tan
@@ -758,6 +834,7 @@ fn base_name(name: &str) -> Option<Term> {
         "materialize" => Callee::Materialize,
         "ndims" => Callee::Ndims,
         "size" => Callee::Size,
+        "vect" => Callee::Vect,
         _ => Callee::Function(Function::find("Base", name)?),
     }))
 }

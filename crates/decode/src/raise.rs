@@ -6,7 +6,7 @@
 
 #[cfg(feature = "museum")]
 use alloc::collections::BTreeSet;
-use alloc::{vec, vec::Vec};
+use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 
 use flux_airlock_wire::{
     Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode,
@@ -17,7 +17,7 @@ use crate::{
     Stop,
     catalogue::{self, Becomes, Is, Layout, Slot, Test},
     check,
-    closure::{self, Extent, Recognition},
+    closure::{self, Extent, Index, Recognition},
     ix, len32,
     names::{self, NameId},
     tape::{Form, RecordId, Tag, Tape, decimal_len},
@@ -166,8 +166,12 @@ struct Raise<'t> {
     parts: Vec<NodeId>,
     /// The versions of Flux that have every layout met so far.
     flux: Option<(FluxVersion, FluxVersion)>,
+    /// The versions of BSON.jl that write all that was met so far as it is.
+    bson_jl: (FluxVersion, FluxVersion),
     /// What the author defined in `Main`, once it was asked for.
     own_functions: Option<Vec<&'t str>>,
+    /// What closures with this code and so many captured values do: looked at once.
+    closures: BTreeMap<(RecordId, u32), Option<Rc<closure::Recognised>>>,
     /// The record that is being looked at.
     at: RecordId,
     /// The rows of the catalogue that were needed.
@@ -190,7 +194,9 @@ impl<'t> Raise<'t> {
             sizes: Vec::new(),
             parts: Vec::new(),
             flux: None,
+            bson_jl: (OLDEST_BSON_JL, NEWEST_BSON_JL),
             own_functions: None,
+            closures: BTreeMap::new(),
             at: 0,
             #[cfg(feature = "museum")]
             rows: BTreeSet::new(),
@@ -710,10 +716,12 @@ impl<'t> Raise<'t> {
     }
 
     /// What a closure does, if that is known and what it captured fits.
-    fn closure(&mut self, ty: RecordId, captured: &[NodeId]) -> Option<closure::Recognised> {
+    fn closure(&mut self, ty: RecordId, captured: &[NodeId]) -> Option<Rc<closure::Recognised>> {
         let tape = self.tape;
         let own = self.own_functions.get_or_insert_with(|| closure::own_functions(tape));
-        let known = closure::recognise(tape, ty, len32(captured.len()), own)?;
+        let count = len32(captured.len());
+        let recognise = || closure::recognise(tape, ty, count, own).map(Rc::new);
+        let known = self.closures.entry((closure::type_name(tape, ty)?, count)).or_insert_with(recognise).clone()?;
         let mut fits = true;
         known.form.constants(&mut |constant, is| {
             if let closure::Constant::Captured(at) = constant {
@@ -737,6 +745,22 @@ impl<'t> Raise<'t> {
                 let perm = self.constants(perm, captured)?;
                 let perm = self.tuple(&perm)?;
                 self.callable_of(Kind::Permutedims, &[perm])
+            }
+            Recognition::Getindex(indices) => {
+                let mut nodes = Vec::with_capacity(indices.len());
+                for index in indices {
+                    nodes.push(match *index {
+                        Index::All => self.callable_of(Kind::Colon, &[])?,
+                        Index::At(at) => self.constant(at, captured)?,
+                        Index::Last => self.function_node(Function::Lastindex)?,
+                        Index::Range(first, last) => {
+                            let ends = self.constants(&[first, last], captured)?;
+                            self.callable_of(Kind::UnitRange, &ends)?
+                        }
+                    });
+                }
+                let indices = self.tuple(&nodes)?;
+                self.callable_of(Kind::Getindex, &[indices])
             }
             Recognition::Pool(function, k) => {
                 let kind = if *function == Function::Maxpool { Kind::MaxPool } else { Kind::MeanPool };
@@ -1000,12 +1024,33 @@ impl<'t> Raise<'t> {
         Ok(node)
     }
 
-    /// The versions of Flux and Julia that the file itself speaks of.
+    /// The versions of Flux, Julia and BSON.jl that the file itself speaks of.
     fn date(&mut self) -> Result<(), Stop> {
         let tape = self.tape;
-        // Only where the file has these names is it worth while to look.
-        let is_old_julia = tape.names.is_seen(names::MAIN)
-            && (0..tape.len()).any(|id| tape.get(id).tag() == Tag::DataType && types::has_main_core(tape, id));
+        let (mut since, mut until) = self.bson_jl;
+        let mut is_old_julia = false;
+        // Only where the file has one of the two is it worth while to look.
+        let has_types = tape.names.is_seen(names::DATATYPE) || tape.names.is_seen(names::BACKREF);
+        for id in (0..tape.len()).filter(|_| has_types) {
+            match tape.get(id).tag() {
+                Tag::DataType => {
+                    is_old_julia = is_old_julia || types::has_main_core(tape, id);
+                    if since < TYPES_REMEMBERED {
+                        let (first, last) = types::bson_jl(tape, id);
+                        (since, until) = (since.max(first), until.min(last));
+                    }
+                }
+                // Before, types were spelled out wherever they were needed; and after, tuples were.
+                Tag::Backref => match tape.get(tape.resolve(id)).tag() {
+                    Tag::DataType => since = since.max(TYPES_REMEMBERED),
+                    Tag::Tuple => until = until.min(TUPLES_REMEMBERED),
+                    _ => {}
+                },
+                _ => {}
+            }
+        }
+        let is_known = (since, until) != (OLDEST_BSON_JL, NEWEST_BSON_JL) && since <= until;
+        self.out.written_by.bson_jl = is_known.then_some((since, Some(until).filter(|&until| until < NEWEST_BSON_JL)));
         if is_old_julia && let Some((_, until)) = &mut self.flux {
             // Julia 1.5 and later write another prefix, and Flux 0.12 needs it.
             *until = (*until).min((11, 6));
@@ -1074,6 +1119,13 @@ impl<'t> Raise<'t> {
                 _ => Sort::Data,
             },
         };
+        let since = match kind {
+            Kind::Dict => (1, 4),
+            Kind::IdDict => (2, 6),
+            Kind::Undef => (3, 8),
+            _ => OLDEST_BSON_JL,
+        };
+        self.bson_jl.0 = self.bson_jl.0.max(since);
         let mut class = Class { kind: Some(kind), ..Class::of(sort) };
         if kind == Kind::Scale {
             class.len = len32(self.parts.len());
@@ -1188,6 +1240,14 @@ impl<'t> Raise<'t> {
         self.node_of(&[broadcast, function], class, |fields| Node::Struct { kind: Kind::Fix1, fields })
     }
 }
+
+/// The versions of BSON.jl that are known.
+const OLDEST_BSON_JL: FluxVersion = (1, 0);
+const NEWEST_BSON_JL: FluxVersion = (3, 9);
+/// The first that writes types as back references.
+const TYPES_REMEMBERED: FluxVersion = (2, 2);
+/// The last that writes what never changes as back references.
+const TUPLES_REMEMBERED: FluxVersion = (2, 4);
 
 /// A type parameter that is a value.
 enum ParamValue {

@@ -2,7 +2,7 @@
 //!
 //! A type is described and never resolved. Its path is compared whole with fixed lists.
 
-use flux_airlock_wire::{Eltype, Span};
+use flux_airlock_wire::{Eltype, FluxVersion, Span};
 
 use crate::{
     names,
@@ -149,6 +149,25 @@ pub(crate) fn has_main_core(tape: &Tape, ty: RecordId) -> bool {
     let Some(list) = tape.field(ty, names::NAME) else { return false };
     let mut parts = tape.children(list).map(|part| tape.get(part).a);
     parts.next() == Some(names::MAIN) && parts.next() == Some(names::CORE)
+}
+
+/// The first and the last BSON.jl that write a type as this one is.
+pub(crate) fn bson_jl(tape: &Tape, ty: RecordId) -> (FluxVersion, FluxVersion) {
+    let mut parts = tape.field(ty, names::NAME).into_iter().flat_map(|list| tape.children(list));
+    let first = parts.next().map(|part| tape.get(part).a);
+    // Up to 0.2.0 `Main` is left out: what lies in it has one part, and what has one part lies in it.
+    let (mut since, mut until) = ((1, 0), (3, 9));
+    if first == Some(names::MAIN) {
+        since = (2, 1);
+    } else if parts.next().is_none() {
+        until = (2, 0);
+    }
+    // Numbers alone are a vector of numbers since 0.1.1.
+    let params = tape.field(ty, names::PARAMS).map(|params| tape.get(params).form);
+    if matches!(params, Some(Form::Binary | Form::Document(Tag::Array))) {
+        since = since.max((1, 1));
+    }
+    (since, until)
 }
 
 /// The version of Julia that a closure's `TypeName` begins with.

@@ -219,7 +219,7 @@ impl Sections {
             variables: Writer::new(most),
             asides: Writer::new(most),
             notes: Writer::new(most),
-            written_by: WrittenBy { flux: None, julia: None },
+            written_by: WrittenBy { flux: None, julia: None, bson_jl: None },
         }
     }
 

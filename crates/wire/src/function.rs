@@ -35,7 +35,7 @@ macro_rules! functions {
 
 functions! {
     Abs "Base" "abs", Abs2 "Base" "abs2", Broadcast "Base.Broadcast" "broadcast", Cat "Base" "cat", Cos "Base" "cos",
-    Divide "Base" "/", Dropdims "Base" "dropdims", Exp "Base" "exp", First "Base" "first", Hcat "Base" "hcat", Identity "Base" "identity",
+    Divide "Base" "/", Dropdims "Base" "dropdims", Exp "Base" "exp", First "Base" "first", Hcat "Base" "hcat", Identity "Base" "identity", Lastindex "Base" "lastindex",
     Log "Base" "log", Max "Base" "max", Maximum "Base" "maximum", Min "Base" "min", Minimum "Base" "minimum",
     Minus "Base" "-", Permutedims "Base" "permutedims", Plus "Base" "+", Prod "Base" "prod", Reshape "Base" "reshape",
     Sin "Base" "sin", Sqrt "Base" "sqrt", Sum "Base" "sum", Tan "Base" "tan", Tanh "Base" "tanh", Times "Base" "*",

@@ -102,6 +102,7 @@ kinds! {
         Dropdims "FluxAirlock.Dropdims" ["dims"],
         Fix1 "Base.Fix1" ["f", "x"],
         Fix2 "Base.Fix2" ["f", "x"],
+        Getindex "FluxAirlock.Getindex" ["indices"],
         Logsoftmax "FluxAirlock.Logsoftmax" ["dims"],
         Permutedims "FluxAirlock.Permutedims" ["perm"],
         Reshape "FluxAirlock.Reshape" ["dims"],
@@ -116,6 +117,7 @@ kinds! {
         DateTime "Dates.DateTime" ["instant"],
         Day "Dates.Day" ["value"],
         Dict "Base.Dict" ["keys", "values"],
+        GenericMemory "Core.GenericMemory" ["length", "ptr"],
         IdDict "Base.IdDict" ["keys", "values"],
         IdSet "Base.IdSet" ["dict"],
         LinRange "Base.LinRange" ["start", "stop", "len", "lendiv"],
@@ -138,6 +140,25 @@ kinds! {
         UnitRange "Base.UnitRange" ["start", "stop"],
         UtInstant "Dates.UTInstant" ["periods"],
         VersionNumber "Base.VersionNumber" ["major", "minor", "patch", "prerelease", "build"],
+        LuxBatchNorm "Lux.BatchNorm"
+            ["activation", "epsilon", "momentum", "chs", "init_bias", "init_scale", "affine", "track_stats"],
+        LuxChain "Lux.Chain" ["layers", "name"],
+        LuxConv "Lux.Conv"
+            ["activation", "in_chs", "out_chs", "kernel_size", "stride", "pad", "dilation", "groups", "init_weight",
+            "init_bias", "use_bias", "cross_correlation"],
+        LuxDense "Lux.Dense" ["activation", "in_dims", "out_dims", "init_weight", "init_bias", "use_bias"],
+        LuxGruCell "Lux.GRUCell"
+            ["train_state", "in_dims", "out_dims", "init_bias", "init_weight", "init_recurrent_weight", "init_state",
+            "use_bias"],
+        LuxLstmCell "Lux.LSTMCell"
+            ["train_state", "train_memory", "in_dims", "out_dims", "init_bias", "init_weight", "init_recurrent_weight",
+            "init_state", "init_memory", "use_bias"],
+        LuxRnnCell "Lux.RNNCell"
+            ["train_state", "activation", "in_dims", "out_dims", "init_bias", "init_weight", "init_recurrent_weight",
+            "init_state", "use_bias"],
+        LuxSkipConnection "Lux.SkipConnection" ["layers", "connection", "name"],
+        StaticFalse "Static.False" [],
+        StaticTrue "Static.True" [],
         TrackerCall "Tracker.Call" ["func", "args"],
         TrackerParams "Tracker.Params" ["order", "params"],
         TrackerTracked "Tracker.Tracked" ["ref", "f", "isleaf", "grad"],

@@ -356,7 +356,7 @@ impl AsideName {
     }
 }
 
-/// A version of Flux 0.x: minor and patch.
+/// A version 0.x: minor and patch.
 pub type FluxVersion = (u8, u8);
 
 /// What the shapes in a file prove of what wrote it.
@@ -367,6 +367,9 @@ pub struct WrittenBy {
     pub flux: Option<(FluxVersion, Option<FluxVersion>)>,
     /// The version of Julia, as a closure carries it: a text.
     pub julia: Option<u32>,
+    /// The first and the last version of BSON.jl that writes what is in the file as it is, 0.x as well; the last one is `None`
+    /// where the newest does, and all of it is where every version does.
+    pub bson_jl: Option<(FluxVersion, Option<FluxVersion>)>,
 }
 
 /// A value beside the result: it was in the file, and a model of today has no place for it.
