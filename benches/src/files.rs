@@ -307,7 +307,7 @@ pub(crate) fn bytes(n: u64) -> String {
     match units.into_iter().find(|&(unit, _)| n >= unit) {
         Some((unit, name)) => {
             let tenths = (n * 10 + unit / 2) / unit;
-            if tenths < 100 && tenths % 10 != 0 {
+            if tenths < 100 && !tenths.is_multiple_of(10) {
                 format!("{}.{} {name}", tenths / 10, tenths % 10)
             } else {
                 format!("{} {name}", (n + unit / 2) / unit)
@@ -323,7 +323,7 @@ pub(crate) fn thousands(n: u64) -> String {
     let digits = n.to_string();
     let mut text = String::new();
     for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index) % 3 == 0 {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
             text.push(',');
         }
         text.push(digit);
@@ -362,7 +362,7 @@ mod tests {
                 Shape::Weights => assert_eq!(model.tensors().count(), 8),
                 Shape::List => assert_eq!(model.scalars().len(), 123),
                 Shape::Chain | Shape::Deep => {
-                    assert_eq!(summary.matches("Dense(2 => 2, relu)").count(), 7, "{summary}")
+                    assert_eq!(summary.matches("Dense(2 => 2, relu)").count(), 7, "{summary}");
                 }
             }
         }

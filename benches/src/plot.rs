@@ -188,6 +188,7 @@ fn head(root: &Area<'_>, title: &str, subtitle: &str) -> Result<()> {
     Ok(())
 }
 
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "a style borrows its colour")]
 fn text(size: u32, colour: &'static RGBColor) -> TextStyle<'static> {
     TextStyle::from(("Helvetica, Arial, sans-serif", size).into_font()).color(colour)
 }

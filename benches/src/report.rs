@@ -47,7 +47,9 @@ pub fn document(run: &Run) -> String {
         if !sets.is_empty() {
             let (title, about) = about(group);
             let _ = write!(text, "\n## {title}\n\n{about}\n");
-            sets.into_iter().for_each(|set| table(&mut text, set));
+            for set in sets {
+                table(&mut text, set);
+            }
         }
     }
     if let Some(load) = &run.gate {
@@ -70,20 +72,20 @@ pub fn in_readme(readme: &str, run: &Run) -> Option<String> {
 /// Something that is to be reached.
 struct Bar {
     what: &'static str,
-    bar: &'static str,
+    wanted: &'static str,
     /// What was measured, and whether that reaches it.
     measured: Option<(String, bool)>,
 }
 
 fn bars_table(bars: &[Bar]) -> String {
     let mut text = String::from("| what | bar | measured | |\n| --- | --- | --- | --- |\n");
-    for Bar { what, bar, measured, .. } in bars {
+    for Bar { what, wanted, measured } in bars {
         let (measured, met) = match measured {
             Some((measured, true)) => (measured.as_str(), "met"),
             Some((measured, false)) => (measured.as_str(), "**not met**"),
             None => ("not measured", ""),
         };
-        let _ = writeln!(text, "| {what} | {bar} | {measured} | {met} |");
+        let _ = writeln!(text, "| {what} | {wanted} | {measured} | {met} |");
     }
     text
 }
@@ -129,7 +131,7 @@ fn bars(run: &Run) -> Vec<Bar> {
         Some((bytes(memory), memory <= 4 << 20))
     };
     let julia = |shape, most| ratio(find(Group::Julia, shape, most), "BSON.load", "verified open");
-    let bar = |what, bar, measured| Bar { what, bar, measured };
+    let bar = |what, wanted, measured| Bar { what, wanted, measured };
     vec![
         bar(
             "verified opening of 512 MB of weights, against the best known way to read and hash the file",

@@ -108,7 +108,7 @@ impl Wasi {
             return Err(EngineError::Start("the command lacks its start".to_owned()).into());
         };
         let error = match start.call(&mut *store, ()) {
-            Err(error) if !error.downcast_ref().is_some_and(|&I32Exit(status)| status == 0) => error,
+            Err(error) if error.downcast_ref().is_none_or(|&I32Exit(status)| status != 0) => error,
             // The engine looks at the fuel now and then, and not at the very end.
             _ if store.get_fuel().is_ok_and(|left| left == 0) => return Err(Error::limit_of(Limit::Fuel, fuel)),
             _ => return Ok(()),
