@@ -6,7 +6,7 @@
 
 use std::{fmt, sync::Arc};
 
-use flux_airlock_trust::{Algorithms, Digest, Digests};
+use flux_airlock_trust::{Algorithms, Clock, Digest, Digests};
 use tracing::debug_span;
 
 #[cfg(feature = "wasi")]
@@ -14,6 +14,7 @@ use crate::wasi::Wasi;
 use crate::{
     EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures, TypeMap,
     answer::{self, Flaw, Grant, Opened, Outcome},
+    evidence::Bytes,
     input::Unread,
     model::About,
     path::refusal_path,
@@ -33,6 +34,7 @@ use crate::{
 /// ```
 #[derive(Clone)]
 pub struct Airlock {
+    clock: Clock,
     limits: Limits,
     types: TypeMap,
     chamber: Arc<Chamber>,
@@ -87,6 +89,7 @@ impl Airlock {
     /// Begins with the default limits and no pool.
     pub fn builder() -> AirlockBuilder {
         AirlockBuilder {
+            clock: Clock::system(),
             limits: Limits::default(),
             types: TypeMap::default(),
             pooling: 0,
@@ -107,7 +110,7 @@ impl Airlock {
     ///
     /// [`Error::Engine`] if the engine cannot hold to them, such as a pool whose instances have less memory.
     pub fn with_limits(&self, limits: Limits) -> Result<Self, Error> {
-        Self::within(limits, self.types.clone(), Arc::clone(&self.chamber))
+        Self::within(self.clock, limits, self.types.clone(), Arc::clone(&self.chamber))
     }
 
     /// The same engine with other names for the fields of structs that are not known. Starts nothing.
@@ -116,9 +119,9 @@ impl Airlock {
         Self { types, ..self.clone() }
     }
 
-    fn within(limits: Limits, types: TypeMap, chamber: Arc<Chamber>) -> Result<Self, Error> {
+    fn within(clock: Clock, limits: Limits, types: TypeMap, chamber: Arc<Chamber>) -> Result<Self, Error> {
         chamber.admit(&limits)?;
-        Ok(Self { limits, types, chamber })
+        Ok(Self { clock, limits, types, chamber })
     }
 
     /// How many instances of the guest were started so far. A file that fails at the outer door never starts one.
@@ -200,7 +203,7 @@ impl Airlock {
 
     /// The way through: both doors and the chamber.
     fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
-        let Self { limits, types, chamber } = self;
+        let Self { clock, limits, types, chamber } = self;
         let name = input.name().map(str::to_owned);
         let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
         let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
@@ -213,7 +216,7 @@ impl Airlock {
         let bytes = u64::try_from(loaded.bytes.len()).unwrap_or(u64::MAX);
         let file = FileEntry { path: name, bytes, more: false, sha256: sha256(&loaded.digests) };
         let held = debug_span!("verify").in_scope(|| match evidence {
-            Some(evidence) => evidence.check(bytes, &loaded.digests),
+            Some(evidence) => evidence.check(Bytes { bytes: &loaded.bytes, digests: &loaded.digests }, *clock),
             None => Ok(Vec::new()),
         });
         let held = match held {
@@ -358,6 +361,7 @@ impl fmt::Debug for Airlock {
 #[derive(Clone, Debug)]
 #[must_use = "a builder does nothing until it is built"]
 pub struct AirlockBuilder {
+    clock: Clock,
     limits: Limits,
     types: TypeMap,
     pooling: u32,
@@ -366,6 +370,12 @@ pub struct AirlockBuilder {
 }
 
 impl AirlockBuilder {
+    /// Where the time comes from that certificates are valid at. Default: the system's clock.
+    pub const fn clock(mut self, clock: Clock) -> Self {
+        self.clock = clock;
+        self
+    }
+
     /// What one file may cost. Default: [`Limits::default`].
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
@@ -408,10 +418,10 @@ impl AirlockBuilder {
         #[cfg(feature = "wasi")]
         if self.wasi {
             let chamber = Chamber::Wasi(Wasi::new(self.pooling)?);
-            return Airlock::within(self.limits, self.types, Arc::new(chamber));
+            return Airlock::within(self.clock, self.limits, self.types, Arc::new(chamber));
         }
-        let Self { limits, types, pooling, .. } = self;
+        let Self { clock, limits, types, pooling, .. } = self;
         let sandbox = Sandbox::new((pooling > 0).then_some(pooling))?;
-        Airlock::within(limits, types, Arc::new(Chamber::Core(sandbox)))
+        Airlock::within(clock, limits, types, Arc::new(Chamber::Core(sandbox)))
     }
 }

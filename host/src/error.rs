@@ -7,6 +7,8 @@ use core::fmt;
 use std::io;
 
 use flux_airlock_trust::Mismatch;
+#[cfg(any(feature = "minisign", feature = "oms"))]
+use flux_airlock_trust::SignatureError;
 use flux_airlock_wire::{Code, Refusal};
 
 use crate::{Format, Limit};
@@ -263,7 +265,9 @@ pub enum NotVerifiedError {
     #[error(transparent)]
     Mismatch(#[from] Mismatch),
     /// There is no evidence at all.
-    #[error("there is no evidence for this file: give a pin or a lock file, or open it unverified by name")]
+    #[error(
+        "there is no evidence for this file: give a pin, a lock file or a signature, or open it unverified by name"
+    )]
     NoEvidence,
     /// The lock file does not name the file.
     #[error("the lock file has no entry for {name:?}")]
@@ -271,6 +275,10 @@ pub enum NotVerifiedError {
         /// The name that was looked for.
         name: String,
     },
+    /// A signature does not vouch for the file.
+    #[cfg(any(feature = "minisign", feature = "oms"))]
+    #[error(transparent)]
+    Signature(#[from] SignatureError),
 }
 
 impl NotVerifiedError {
@@ -281,6 +289,8 @@ impl NotVerifiedError {
             Self::Mismatch(mismatch) => mismatch.code(),
             Self::NoEvidence => "no-evidence",
             Self::NotInLock { .. } => "not-in-lock",
+            #[cfg(any(feature = "minisign", feature = "oms"))]
+            Self::Signature(error) => error.code(),
         }
     }
 }

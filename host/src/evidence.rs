@@ -2,11 +2,16 @@
 //!
 //! Evidence is a list, and all of it must hold: none replaces another. An empty list is no evidence, and opens nothing.
 
-use flux_airlock_trust::{Algorithms, Digest, Digests, Entry, LockFile, Pin};
+#[cfg(any(feature = "minisign", feature = "oms"))]
+use std::time::SystemTime;
+
+use flux_airlock_trust::{Algorithms, Clock, Digest, Digests, Entry, LockFile, Pin};
+#[cfg(any(feature = "minisign", feature = "oms"))]
+use flux_airlock_trust::{Signature, SignedBy, Verified};
 
 use crate::{Error, NotVerifiedError, report::EvidenceEntry};
 
-/// What must hold before a file is opened: pins and entries of lock files, all of them.
+/// What must hold before a file is opened: pins, entries of lock files, and signatures, all of them.
 ///
 /// ```
 /// use flux_airlock::{Evidence, Pin};
@@ -24,6 +29,17 @@ enum Item {
     /// The name that was looked up, and what the lock file says of it.
     Lock(String, Option<Entry>),
     Pin(Pin),
+    /// A signature file, and whose signature it must be.
+    #[cfg(any(feature = "minisign", feature = "oms"))]
+    Signature(Signature, SignedBy),
+}
+
+/// A file in private memory, which is what evidence must be about.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bytes<'a> {
+    pub(crate) bytes: &'a [u8],
+    /// Of those bytes, by [`Evidence::algorithms`].
+    pub(crate) digests: &'a Digests,
 }
 
 impl Evidence {
@@ -59,6 +75,32 @@ impl Evidence {
         self
     }
 
+    /// A signature over the file that this signer must have made.
+    ///
+    /// It is read and verified when a file is opened, after the file's digest, and what it says of itself is in the report.
+    ///
+    /// ```no_run
+    /// use flux_airlock::{Airlock, Evidence, Input, PublicKey, Signature};
+    ///
+    /// let key = PublicKey::read("team.pub".as_ref())?;
+    /// let evidence = Evidence::signature(Signature::read("model.sig".as_ref())?, key);
+    /// let model = Airlock::new()?.open(Input::path("model.bson"), &evidence)?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(any(feature = "minisign", feature = "oms"))]
+    #[must_use]
+    pub fn signature(signature: Signature, by: impl Into<SignedBy>) -> Self {
+        Self::new().and_signature(signature, by)
+    }
+
+    /// This evidence, and [`Evidence::signature`].
+    #[cfg(any(feature = "minisign", feature = "oms"))]
+    #[must_use]
+    pub fn and_signature(mut self, signature: Signature, by: impl Into<SignedBy>) -> Self {
+        self.0.push(Item::Signature(signature, by.into()));
+        self
+    }
+
     /// How many things must hold.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -76,6 +118,8 @@ impl Evidence {
         self.0.iter().fold(Algorithms::SHA256, |all, item| match item {
             Item::Lock(_, entry) => entry.iter().fold(all, |all, entry| all.and(entry.algorithms())),
             Item::Pin(pin) => all.and(Algorithms::of(&pin.digest())),
+            #[cfg(any(feature = "minisign", feature = "oms"))]
+            Item::Signature(..) => all,
         })
     }
 
@@ -92,30 +136,67 @@ impl Evidence {
         Ok(())
     }
 
-    /// What holds, if all of it does.
-    pub(crate) fn check(&self, len: u64, digests: &Digests) -> Result<Vec<EvidenceEntry>, Error> {
+    /// What holds, if all of it does: digests first, then signatures.
+    pub(crate) fn check(&self, file: Bytes<'_>, clock: Clock) -> Result<Vec<EvidenceEntry>, Error> {
         self.precheck()?;
+        let mut held = self.check_digests(file)?;
+        held.extend(self.check_signatures(file, clock)?);
+        Ok(held)
+    }
+
+    fn check_digests(&self, Bytes { bytes, digests }: Bytes<'_>) -> Result<Vec<EvidenceEntry>, Error> {
+        let len = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         let mut held = Vec::new();
         for item in &self.0 {
             match item {
-                Item::Lock(_, None) => {}
                 Item::Lock(name, Some(locked)) => {
                     locked.check(len, digests).map_err(NotVerifiedError::from)?;
-                    held.extend(locked.digests().map(|digest| entry(digest, Some(name))));
+                    held.extend(locked.digests().map(|digest| pinned(digest, Some(name))));
                 }
                 Item::Pin(pin) => {
                     pin.check(digests).map_err(NotVerifiedError::from)?;
-                    held.push(entry(pin.digest(), None));
+                    held.push(pinned(pin.digest(), None));
                 }
+                // Refused already.
+                Item::Lock(_, None) => {}
+                #[cfg(any(feature = "minisign", feature = "oms"))]
+                Item::Signature(..) => {}
             }
         }
         Ok(held)
     }
+
+    #[cfg(any(feature = "minisign", feature = "oms"))]
+    fn check_signatures(&self, file: Bytes<'_>, clock: Clock) -> Result<Vec<EvidenceEntry>, Error> {
+        let mut held = Vec::new();
+        for item in &self.0 {
+            if let Item::Signature(signature, by) = item {
+                let verified = signature.verify(by, file.bytes, file.digests, clock);
+                held.push(signed(verified.map_err(NotVerifiedError::from)?, file.digests));
+            }
+        }
+        Ok(held)
+    }
+
+    #[cfg(not(any(feature = "minisign", feature = "oms")))]
+    #[expect(clippy::unnecessary_wraps, clippy::unused_self, reason = "there are no signatures in this build")]
+    fn check_signatures(&self, _: Bytes<'_>, _: Clock) -> Result<Vec<EvidenceEntry>, Error> {
+        Ok(Vec::new())
+    }
 }
 
-/// What vouched for a file, for its report.
-fn entry(digest: Digest, lock: Option<&str>) -> EvidenceEntry {
-    EvidenceEntry { kind: "pin", digest: digest.to_string(), lock: lock.map(str::to_owned) }
+/// A digest that vouched for a file, for its report.
+fn pinned(digest: Digest, lock: Option<&str>) -> EvidenceEntry {
+    EvidenceEntry::Pin { digest: digest.to_string(), lock: lock.map(str::to_owned) }
+}
+
+/// A signature that vouched for a file, for its report.
+#[cfg(any(feature = "minisign", feature = "oms"))]
+fn signed(verified: Verified, digests: &Digests) -> EvidenceEntry {
+    let Verified { format, key_id, signer, name, comment, time, .. } = verified;
+    let digest = digests.sha256.map(|sha256| Digest::Sha256(sha256).to_string()).unwrap_or_default();
+    let time = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).map(|since| since.as_secs());
+    EvidenceEntry::Signature { format: format.name(), digest, key_id, signer, name, comment, time }
 }
 
 #[cfg(test)]
@@ -133,7 +214,7 @@ mod tests {
 
     fn check(evidence: &Evidence, bytes: &[u8]) -> Result<usize, String> {
         let digests = Hasher::hash(bytes, evidence.algorithms());
-        let held = evidence.check(bytes.len().try_into().unwrap(), &digests);
+        let held = evidence.check(Bytes { bytes, digests: &digests }, Clock::system());
         held.map(|held| held.len()).map_err(|error| error.code().to_owned())
     }
 

@@ -17,10 +17,10 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! [`Airlock::open`] wants [`Evidence`]: a digest from somebody who vouches for the file. [`Airlock::open_unverified`] does
-//! without, and [`Airlock::inspect`] describes any file without handing out a weight. What a file may cost is granted by
-//! [`Limits`]. An [`Error`] says by its variant who must act. Structs of the author's own have no names of fields in a file:
-//! a [`TypeMap`] gives them.
+//! [`Airlock::open`] wants [`Evidence`]: a digest from somebody who vouches for the file, or, with the features `oms` and
+//! `minisign`, a signature. [`Airlock::open_unverified`] does without, and [`Airlock::inspect`] describes any file without
+//! handing out a weight. What a file may cost is granted by [`Limits`]. An [`Error`] says by its variant who must act. Structs of the
+//! author's own have no names of fields in a file: a [`TypeMap`] gives them.
 #![deny(unsafe_code)]
 #![cfg_attr(
     not(test),
@@ -61,8 +61,12 @@ mod wasi;
 pub use airlock::{Airlock, AirlockBuilder, Rejected};
 pub use error::{EngineError, Error, GuestError, InputError, LimitError, MalformedError, NotVerifiedError};
 pub use evidence::Evidence;
-pub use flux_airlock_trust::{Algorithms, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin};
-pub use flux_airlock_wire::{AsideName, Code, Eltype, Function, Group, Kind, Why};
+pub use flux_airlock_trust::{
+    Algorithms, Clock, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin,
+};
+#[cfg(any(feature = "minisign", feature = "oms"))]
+pub use flux_airlock_trust::{KeyError, PublicKey, Roots, Signature, SignatureError, SignedBy, Verified};
+pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, Why};
 pub use input::Input;
 pub use limits::{Limit, Limits, LimitsBuilder, LimitsError};
 pub use model::{

@@ -96,17 +96,63 @@ pub struct FileEntry {
     pub sha256: Option<String>,
 }
 
-/// Something that vouches for a file.
+/// Something that vouches for a file: evidence that held.
+///
+/// The kind stands first, as `"kind": "pin"`. What is `None` is left out.
 #[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
 #[non_exhaustive]
-pub struct EvidenceEntry {
-    /// What sort of thing it is: `pin`.
-    pub kind: &'static str,
-    /// The digest that it gives, as `sha256:…`.
-    pub digest: String,
-    /// The name under which a lock file gives it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub lock: Option<String>,
+pub enum EvidenceEntry {
+    /// A digest that was given, or that a lock file gives.
+    #[non_exhaustive]
+    Pin {
+        /// The digest, as `sha256:…`.
+        digest: String,
+        /// The name under which a lock file gives it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        lock: Option<String>,
+    },
+    /// A signature.
+    #[non_exhaustive]
+    Signature {
+        /// The format: `oms` or `minisign`.
+        format: &'static str,
+        /// The SHA-256 of the file that it vouches for, as `sha256:…`.
+        digest: String,
+        /// The key: `sha256:…` of an elliptic curve key, or the sixteen digits of a minisign key.
+        key_id: String,
+        /// Whose key that is, as a certificate says it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        signer: Option<String>,
+        /// The file's name in the folder that was signed.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        name: Option<String>,
+        /// What the key has signed beside the file.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        comment: Option<String>,
+        /// When the signer says it was made, in seconds since 1970. It is signed, and nobody else has seen it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        time: Option<u64>,
+    },
+}
+
+impl EvidenceEntry {
+    /// What sort of thing it is: `pin` or `signature`.
+    #[must_use]
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Pin { .. } => "pin",
+            Self::Signature { .. } => "signature",
+        }
+    }
+
+    /// The digest of the file for which it holds, as `sha256:…`.
+    #[must_use]
+    pub fn digest(&self) -> &str {
+        match self {
+            Self::Pin { digest, .. } | Self::Signature { digest, .. } => digest,
+        }
+    }
 }
 
 /// Why a file is refused.

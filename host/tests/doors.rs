@@ -22,7 +22,7 @@ fn a_pinned_file_opens() {
     assert_eq!(model.variables().len(), 1);
     let report = model.report();
     assert_eq!((report.verdict(), report.evidence.len()), (Verdict::Opened, 2));
-    assert_eq!(report.evidence[0].digest, sha256(FILE).digest().to_string());
+    assert_eq!(report.evidence[0].digest(), sha256(FILE).digest().to_string());
     let figures = report.sandbox.unwrap();
     assert_eq!(figures.guest_sha256, flux_airlock::GUEST_SHA256);
     assert!(figures.fuel_used > 0 && figures.fuel_used < figures.fuel_limit && figures.memory_bytes > 0);

@@ -75,6 +75,18 @@ fn no_compiler_is_linked_into_the_library() {
 }
 
 #[test]
+fn signatures_are_linked_only_where_they_are_asked_for() {
+    let cryptography =
+        ["aws-lc-rs", "aws-lc-sys", "minisign", "minisign-verify", "pkcs8", "rustls-webpki", "x509-cert"];
+    for package in public_packages() {
+        let tree = tree(&package, "normal,build");
+        let linked: Vec<_> = cryptography.iter().filter(|&&name| tree.iter().any(|linked| linked == name)).collect();
+        let is_command = package.ends_with("cli/Cargo.toml");
+        assert_eq!(linked.len(), if is_command { cryptography.len() } else { 0 }, "{package}: {linked:?}");
+    }
+}
+
+#[test]
 fn the_guest_opens_a_document_and_refuses_another() {
     let airlock = Airlock::new().unwrap();
     // Dict(:a => 1), as BSON.jl writes it.

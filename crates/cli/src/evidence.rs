@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use flux_airlock::report::EvidenceEntry;
 use flux_airlock::{Evidence, LockFile, Pin};
 
 use crate::args::EvidenceArgs;
@@ -63,6 +64,27 @@ impl Required {
             evidence = evidence.and_lock(lock, &LockFile::name_of(path, file).unwrap_or_else(|_| outside()));
         }
         (!evidence.is_empty()).then_some(evidence)
+    }
+}
+
+/// Evidence that held, in one line.
+pub(crate) fn held(entry: &EvidenceEntry) -> String {
+    let name = |name: &str| text::name(name.as_ref());
+    match entry {
+        EvidenceEntry::Pin { digest, lock: Some(lock), .. } => {
+            format!("pin {digest}, as a lock file says of {}", name(lock))
+        }
+        EvidenceEntry::Pin { digest, .. } => format!("pin {digest}, as given"),
+        EvidenceEntry::Signature { format, key_id, signer, name: file, comment, .. } => {
+            let parts = [
+                Some(format!("signature ({format}) by key {key_id}")),
+                signer.as_deref().map(name),
+                file.as_deref().map(|file| format!("over a folder with {}", name(file))),
+                comment.as_deref().map(|comment| format!("comment {}", name(comment))),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        }
+        other => format!("{} {}", other.kind(), other.digest()),
     }
 }
 

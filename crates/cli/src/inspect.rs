@@ -7,7 +7,7 @@ use flux_airlock::text::{Escaped, cut_middle};
 use flux_airlock::{Airlock, Model, Report, SandboxFigures, TypeMap};
 
 use crate::args::{Inspect, LimitArgs, TypesArgs};
-use crate::evidence::{Need, Required};
+use crate::evidence::{self, Need, Required};
 use crate::examine::{self, Verdict};
 use crate::table::{self, Align};
 use crate::terminal::{Failure, Status, Terminal, Tone};
@@ -119,11 +119,7 @@ fn header(file: &Path, verdict: &Verdict, report: &Report, terminal: &mut Termin
         terminal.line(format!("  evidence  {}", terminal.paint(Tone::Doubtful, word)))?;
     }
     for evidence in &report.evidence {
-        let by = match &evidence.lock {
-            Some(name) => format!("as a lock file says of {}", text::name(name.as_ref())),
-            None => "as given".to_owned(),
-        };
-        terminal.line(format!("  evidence  {} {}, {by}", evidence.kind, evidence.digest))?;
+        terminal.line(format!("  evidence  {}", evidence::held(evidence)))?;
     }
     let written_by = report.written_by();
     let writers = [("Flux", written_by.flux), ("Julia", written_by.julia), ("BSON.jl", written_by.bson_jl)];

@@ -1,8 +1,8 @@
-//! Why these bytes may be opened: digests, pins and the lock file.
+//! Why these bytes may be opened: digests, pins, the lock file, and signatures (features `oms` and `minisign`).
 //!
-//! Nothing here decides by name, by age or by where a file lies: only the digest of all its bytes counts, and it is
-//! compared in full. Whatever a lock file says, reading it costs no more than [`LockFile::MAX_BYTES`] allows, and an
-//! entry can only name a file at or below the lock file's own folder.
+//! Evidence is about all bytes of a file: their digest is compared in full, and signatures are over nothing else. Whatever a
+//! lock file says, reading it costs no more than [`LockFile::MAX_BYTES`] allows, and an entry can only name a file at or below
+//! the lock file's own folder.
 //!
 //! The crate leaves to others: reading the model once and keeping what was hashed (`host`), and asking for evidence
 //! before anything is parsed.
@@ -38,6 +38,8 @@ mod name;
 mod pin;
 #[cfg(feature = "policy")]
 mod policy;
+#[cfg(any(feature = "minisign", feature = "oms"))]
+mod signature;
 #[cfg(feature = "policy")]
 mod source;
 #[cfg(feature = "policy")]
@@ -51,6 +53,10 @@ pub use name::NameFlaw;
 pub use pin::{Mismatch, Pin};
 #[cfg(feature = "policy")]
 pub use policy::{Allowance, Denied, Kind, Met, Policy, PolicyError, PolicyFlaw, Subject, Vouched};
+#[cfg(any(feature = "minisign", feature = "oms"))]
+pub use signature::{Format, KeyError, PublicKey, Roots, Signature, SignatureError, SignedBy, Verified};
+#[cfg(feature = "sign")]
+pub use signature::{Manifest, MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms};
 #[cfg(feature = "policy")]
 pub use source::{Place, Source, SourceError};
 #[cfg(feature = "policy")]
