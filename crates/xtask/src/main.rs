@@ -7,6 +7,7 @@
 mod bench;
 mod fixtures;
 mod guest;
+mod header;
 mod museum;
 mod wasm;
 
@@ -27,6 +28,8 @@ fn main() -> ExitCode {
         (Some("fixtures"), ["--check"]) => fixtures::check(),
         (Some("guest"), []) => guest::write(),
         (Some("guest"), ["--check"]) => guest::check(),
+        (Some("header"), []) => header::write(),
+        (Some("header"), ["--check"]) => header::check(),
         (Some("museum"), []) => museum::write(),
         (Some("museum"), ["--check"]) => museum::check(),
         _ => {
@@ -66,5 +69,7 @@ usage: cargo xtask COMMAND
   fixtures --check   compare them with what is there
   guest              build the guest and its WASI form, and write host/guest/*
   guest --check      build them, and compare with host/guest/*
+  header             write crates/capi/include/flux_airlock.h
+  header --check     compare it with what is there
   museum             write docs/layouts.md
   museum --check     compare it with what is there";
