@@ -422,6 +422,14 @@ impl<'a> Opaque<'a> {
         self.names.map(|names| Fields { opened, names: Names::Given(names), ids, next: 0 })
     }
 
+    /// The parts of the path of its type as they are in the file, to be compared, and escaped where they are shown. None where
+    /// it has none.
+    #[must_use]
+    pub fn type_parts(&self) -> impl ExactSizeIterator<Item = &'a str> {
+        let source = self.children.opened.source();
+        self.ty.iter().map(move |part| source.name(part))
+    }
+
     /// The path of its type, its parts quoted where they are no identifiers; `None` where it has none.
     #[must_use]
     pub fn type_path(&self) -> Option<String> {
@@ -1152,6 +1160,7 @@ mod tests {
         let Form::Opaque(opaque) = model.value("m").unwrap().form() else { panic!("opaque") };
         assert_eq!((opaque.eltype(), opaque.size()), (Some(Eltype::Float32), Some(vec![2, 3])));
         assert_eq!(opaque.type_path().as_deref(), Some("CUDA.CuArray"));
+        assert_eq!(opaque.type_parts().collect::<Vec<_>>(), ["CUDA", "CuArray"]);
     }
 
     #[test]

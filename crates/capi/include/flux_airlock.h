@@ -951,6 +951,18 @@ airlock_status airlock_node_size(uint64_t model,
                                  uint64_t *error);
 
 /**
+ * Lists the parts of the path of an opaque node's type, as they are in the file: nothing for all other nodes, and where there
+ * is no type. They live until the model is released.
+ */
+airlock_status airlock_node_type(uint64_t model,
+                                 uint32_t node,
+                                 size_t first,
+                                 struct airlock_text *out,
+                                 size_t capacity,
+                                 size_t *count,
+                                 uint64_t *error);
+
+/**
  * Finds the node at this path, by whichever of its paths. AIRLOCK_STATUS_USAGE, code `no-such-path`, if there is none.
  */
 airlock_status airlock_node_find(uint64_t model, const char *path, size_t path_len, uint32_t *node, uint64_t *error);

@@ -286,6 +286,30 @@ pub unsafe extern "C" fn airlock_node_size(
     })
 }
 
+/// Lists the parts of the path of an opaque node's type, as they are in the file: nothing for all other nodes, and where there
+/// is no type. They live until the model is released.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn airlock_node_type(
+    model: u64,
+    node: u32,
+    first: usize,
+    out: *mut Text,
+    capacity: usize,
+    count: *mut usize,
+    error: *mut u64,
+) -> Status {
+    // SAFETY: the caller's, as the header says.
+    let (piece, error) = unsafe { (RawPiece(first, out, capacity, count), error).trust() };
+    call(error, || {
+        let object = handle::get(model)?;
+        let parts: Vec<&str> = match object.model()?.node(node)?.form() {
+            flux_airlock::Form::Opaque(opaque) => opaque.type_parts().collect(),
+            _ => Vec::new(),
+        };
+        piece.fill(parts.len(), |index| parts.get(index).map(|part| Text::new(part)).ok_or_else(lost))
+    })
+}
+
 /// Finds the node at this path, by whichever of its paths. AIRLOCK_STATUS_USAGE, code `no-such-path`, if there is none.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn airlock_node_find(

@@ -661,6 +661,7 @@ static void wrong_handle(uint64_t handle, const char *code, int is_engine, int i
         MISUSE(airlock_node_read(handle, 0, &a_node, &error), code);
         MISUSE(airlock_node_children(handle, 0, 0, NULL, 0, &count, &error), code);
         MISUSE(airlock_node_size(handle, 0, 0, NULL, 0, &count, &error), code);
+        MISUSE(airlock_node_type(handle, 0, 0, NULL, 0, &count, &error), code);
         MISUSE(airlock_node_find(handle, "x", 1, &node, &error), code);
         MISUSE(airlock_node_text_new(handle, 0, AIRLOCK_NODE_TEXT_PATH, &made, &error), code);
         MISUSE(airlock_model_text_new(handle, AIRLOCK_MODEL_TEXT_LAYERS, &made, &error), code);
