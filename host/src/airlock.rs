@@ -7,6 +7,8 @@
 use std::{fmt, sync::Arc};
 
 use flux_airlock_trust::{Algorithms, Clock, Digest, Digests};
+#[cfg(feature = "policy")]
+use flux_airlock_trust::{Allowance, Met, Policy, Source, Subject};
 use tracing::debug_span;
 
 #[cfg(feature = "wasi")]
@@ -15,7 +17,7 @@ use crate::{
     EngineError, Error, Evidence, Format, GuestError, Input, Limit, Limits, Model, Report, SandboxFigures, TypeMap,
     answer::{self, Flaw, Grant, Opened, Outcome},
     evidence::Bytes,
-    input::Unread,
+    input::{Loaded, Unread},
     model::About,
     path::refusal_path,
     report::{EvidenceEntry, FileEntry, RefusalEntry},
@@ -36,6 +38,8 @@ use crate::{
 pub struct Airlock {
     clock: Clock,
     limits: Limits,
+    #[cfg(feature = "policy")]
+    policy: Option<Arc<Policy>>,
     types: TypeMap,
     chamber: Arc<Chamber>,
 }
@@ -91,6 +95,8 @@ impl Airlock {
         AirlockBuilder {
             clock: Clock::system(),
             limits: Limits::default(),
+            #[cfg(feature = "policy")]
+            policy: None,
             types: TypeMap::default(),
             pooling: 0,
             #[cfg(feature = "wasi")]
@@ -104,13 +110,13 @@ impl Airlock {
         &self.limits
     }
 
-    /// The same engine under other limits, for files that may cost more or less. Starts nothing.
+    /// The same engine under other limits, for files that may cost more or less. Starts nothing. A policy lowers them too.
     ///
     /// # Errors
     ///
     /// [`Error::Engine`] if the engine cannot hold to them, such as a pool whose instances have less memory.
     pub fn with_limits(&self, limits: Limits) -> Result<Self, Error> {
-        Self::within(self.clock, limits, self.types.clone(), Arc::clone(&self.chamber))
+        Self { limits, ..self.clone() }.admitted()
     }
 
     /// The same engine with other names for the fields of structs that are not known. Starts nothing.
@@ -119,9 +125,19 @@ impl Airlock {
         Self { types, ..self.clone() }
     }
 
-    fn within(clock: Clock, limits: Limits, types: TypeMap, chamber: Arc<Chamber>) -> Result<Self, Error> {
-        chamber.admit(&limits)?;
-        Ok(Self { clock, limits, types, chamber })
+    /// It, under the limits that a policy leaves, unless the engine cannot hold to them.
+    fn admitted(self) -> Result<Self, Error> {
+        #[cfg(feature = "policy")]
+        let limits = match &self.policy {
+            Some(policy) => self.limits.at_most(|limit| policy.ceiling(limit)),
+            None => self.limits.clone(),
+        };
+        #[cfg(feature = "policy")]
+        let this = Self { limits, ..self };
+        #[cfg(not(feature = "policy"))]
+        let this = self;
+        this.chamber.admit(&this.limits)?;
+        Ok(this)
     }
 
     /// How many instances of the guest were started so far. A file that fails at the outer door never starts one.
@@ -148,7 +164,7 @@ impl Airlock {
     /// [`Error`], which says by its variant who must act. Without evidence, or if any of it does not hold, the guest is
     /// never started.
     pub fn open(&self, input: Input<'_>, evidence: &Evidence) -> Result<Model, Error> {
-        self.pass(input, Some(evidence)).map_err(|refused| refused.error)
+        self.pass(input, Ask::Evidence(evidence)).map_err(|refused| refused.error)
     }
 
     /// Opens a model that nobody vouches for. Its reports say so.
@@ -159,7 +175,7 @@ impl Airlock {
     ///
     /// [`Error`], which says by its variant who must act.
     pub fn open_unverified(&self, input: Input<'_>) -> Result<Model, Error> {
-        self.pass(input, None).map_err(|refused| refused.error)
+        self.pass(input, Ask::Unverified).map_err(|refused| refused.error)
     }
 
     /// Describes a file that nobody vouches for, whatever it is, and hands out no weights.
@@ -169,7 +185,7 @@ impl Airlock {
     /// [`Error::Input`] if the file cannot be read, and [`Error::Engine`] if this machine cannot do it. A file that is
     /// refused is described as such, with the reason.
     pub fn inspect(&self, input: Input<'_>) -> Result<Report, Error> {
-        report(self.pass(input, None))
+        report(self.pass(input, Ask::Inspect))
     }
 
     /// Describes a file like [`Airlock::inspect`], and refuses it unless all of the evidence holds.
@@ -178,7 +194,7 @@ impl Airlock {
     ///
     /// As for [`Airlock::inspect`].
     pub fn inspect_verified(&self, input: Input<'_>, evidence: &Evidence) -> Result<Report, Error> {
-        report(self.pass(input, Some(evidence)))
+        report(self.pass(input, Ask::Evidence(evidence)))
     }
 
     /// Opens a model for which all of the evidence holds, and describes the file if it is refused: [`Airlock::open`] and
@@ -188,7 +204,7 @@ impl Airlock {
     ///
     /// [`Rejected`], with the report if there is a verdict on the file.
     pub fn examine(&self, input: Input<'_>, evidence: &Evidence) -> Result<Model, Rejected> {
-        self.pass(input, Some(evidence)).map_err(|refused| refused.report())
+        self.pass(input, Ask::Evidence(evidence)).map_err(|refused| refused.report())
     }
 
     /// Opens a model that nobody vouches for, and describes the file if it is refused: [`Airlock::open_unverified`] and
@@ -198,32 +214,33 @@ impl Airlock {
     ///
     /// [`Rejected`], with the report if there is a verdict on the file.
     pub fn examine_unverified(&self, input: Input<'_>) -> Result<Model, Rejected> {
-        self.pass(input, None).map_err(|refused| refused.report())
+        self.pass(input, Ask::Unverified).map_err(|refused| refused.report())
+    }
+
+    /// The same for whoever describes the file and hands out no weights, as [`Airlock::inspect`] does: a policy may allow that
+    /// where it allows nothing else.
+    #[doc(hidden)]
+    pub fn examine_to_inspect(&self, input: Input<'_>) -> Result<Model, Rejected> {
+        self.pass(input, Ask::Inspect).map_err(|refused| refused.report())
+    }
+
+    /// Judges a file at the outer door alone: size, type, digest, evidence and policy. Nothing is decoded. Gives what vouches
+    /// for the file, and the rule that it has met in each policy file.
+    ///
+    /// # Errors
+    ///
+    /// [`Rejected`], with the report if there is a verdict on the file.
+    #[cfg(feature = "policy")]
+    pub fn judge(&self, input: Input<'_>, evidence: &Evidence) -> Result<(Vec<EvidenceEntry>, Vec<Met>), Rejected> {
+        let passed = self.outer_door(input, Ask::Evidence(evidence)).map_err(|refused| refused.report())?;
+        Ok((passed.held, passed.met))
     }
 
     /// The way through: both doors and the chamber.
-    fn pass(&self, input: Input<'_>, evidence: Option<&Evidence>) -> Result<Model, Box<Refused>> {
-        let Self { clock, limits, types, chamber } = self;
-        let name = input.name().map(str::to_owned);
-        let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
-        let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, limits));
-        let loaded = loaded.map_err(|unread| {
-            let Unread { len, more, .. } = unread;
-            let file = FileEntry { path: name.clone(), bytes: len.unwrap_or(0), more, sha256: None };
-            Refused::new(unread.error, file)
-        })?;
-
-        let bytes = u64::try_from(loaded.bytes.len()).unwrap_or(u64::MAX);
-        let file = FileEntry { path: name, bytes, more: false, sha256: sha256(&loaded.digests) };
-        let held = debug_span!("verify").in_scope(|| match evidence {
-            Some(evidence) => evidence.check(Bytes { bytes: &loaded.bytes, digests: &loaded.digests }, *clock),
-            None => Ok(Vec::new()),
-        });
-        let held = match held {
-            Ok(held) => held,
-            Err(error) => return Err(Refused::new(error, file)),
-        };
-
+    fn pass(&self, input: Input<'_>, ask: Ask<'_>) -> Result<Model, Box<Refused>> {
+        let Passed { loaded, file, held, limits, .. } = self.outer_door(input, ask)?;
+        let Self { types, chamber, .. } = self;
+        let (limits, bytes) = (&limits, file.bytes);
         let run = debug_span!("decode", bytes).in_scope(|| chamber.run(loaded.bytes, limits));
         let run = match run {
             Ok(run) => run,
@@ -256,6 +273,86 @@ impl Airlock {
         }
     }
 
+    /// The outer door. Its order is fixed: size and type, digest, signatures and registries, policy. Only what has passed all of
+    /// it comes near the guest.
+    fn outer_door(&self, input: Input<'_>, ask: Ask<'_>) -> Result<Passed, Box<Refused>> {
+        let clock = self.clock;
+        let name = input.name().map(str::to_owned);
+        let evidence = match ask {
+            Ask::Evidence(evidence) => Some(evidence),
+            Ask::Inspect | Ask::Unverified => None,
+        };
+        let algorithms = evidence.map_or(Algorithms::SHA256, Evidence::algorithms);
+        #[cfg(feature = "policy")]
+        let (input, source, algorithms, limits) = self.under_policy(input, algorithms);
+        #[cfg(not(feature = "policy"))]
+        let limits = self.limits.clone();
+        let loaded = debug_span!("read", ?name).in_scope(|| input.load(algorithms, &limits));
+        let loaded = loaded.map_err(|unread| {
+            let Unread { len, more, .. } = unread;
+            let file = FileEntry { path: name.clone(), bytes: len.unwrap_or(0), more, sha256: None };
+            Refused::new(unread.error, file)
+        })?;
+
+        let bytes = u64::try_from(loaded.bytes.len()).unwrap_or(u64::MAX);
+        let file = FileEntry { path: name, bytes, more: false, sha256: sha256(&loaded.digests) };
+        let held = debug_span!("verify").in_scope(|| match evidence {
+            Some(evidence) => evidence.check(Bytes { bytes: &loaded.bytes, digests: &loaded.digests }, clock),
+            None => Ok(Vec::new()),
+        });
+        let held = match held {
+            Ok(held) => held,
+            Err(error) => return Err(Refused::new(error, file)),
+        };
+        #[cfg(feature = "policy")]
+        let met = match self.decide(&source, &loaded.digests, &held, ask) {
+            Ok(met) => met,
+            Err(error) => return Err(Refused::new(error, file)),
+        };
+        Ok(Passed {
+            loaded,
+            file,
+            held,
+            limits,
+            #[cfg(feature = "policy")]
+            met,
+        })
+    }
+
+    /// What a policy changes before anything is read: which file a path means, what must be hashed, and what may be granted.
+    #[cfg(feature = "policy")]
+    fn under_policy<'a>(
+        &self,
+        mut input: Input<'a>,
+        algorithms: Algorithms,
+    ) -> (Input<'a>, Source, Algorithms, Limits) {
+        let limits = &self.limits;
+        let Some(policy) = &self.policy else { return (input, Source::memory(), algorithms, limits.clone()) };
+        let source = input.settle();
+        let limits = limits.at_most(|limit| policy.max_bytes(&source).filter(|_| limit == "file_bytes"));
+        (input, source, algorithms.and(policy.algorithms()), limits)
+    }
+
+    /// Does the policy allow it, if there is one?
+    #[cfg(feature = "policy")]
+    fn decide(
+        &self,
+        source: &Source,
+        digests: &Digests,
+        held: &[EvidenceEntry],
+        ask: Ask<'_>,
+    ) -> Result<Vec<Met>, Error> {
+        let Some(policy) = &self.policy else { return Ok(Vec::new()) };
+        let allowance = match ask {
+            Ask::Evidence(_) => Allowance::Evidence,
+            Ask::Inspect => Allowance::Inspect,
+            Ask::Unverified => Allowance::Unverified,
+        };
+        let vouched: Vec<_> = held.iter().map(EvidenceEntry::vouched).collect();
+        let subject = Subject { source, digests, vouched: &vouched, allowance };
+        policy.decide(&subject, self.clock.now()).map_err(|denied| crate::NotVerifiedError::from(denied).into())
+    }
+
     /// The guest's own answer about these bytes, unverified and unchecked: for tests, which compare it.
     #[doc(hidden)]
     pub fn raw_answer(&self, bytes: impl Into<Vec<u8>>) -> Result<Vec<u8>, Error> {
@@ -271,6 +368,28 @@ impl Airlock {
         let Run { file, answer, figures } = chamber.run(bytes, limits)?;
         Ok((file, answer, figures))
     }
+}
+
+/// What is asked for.
+#[derive(Clone, Copy)]
+enum Ask<'e> {
+    /// To open the file because of evidence.
+    Evidence(&'e Evidence),
+    /// To describe it.
+    Inspect,
+    /// To open it without evidence.
+    Unverified,
+}
+
+/// A file that has passed the outer door.
+struct Passed {
+    loaded: Loaded,
+    file: FileEntry,
+    held: Vec<EvidenceEntry>,
+    /// As they were granted, and lowered by a policy.
+    limits: Limits,
+    #[cfg(feature = "policy")]
+    met: Vec<Met>,
 }
 
 /// Why a file did not pass, and what is known of it nevertheless.
@@ -363,6 +482,8 @@ impl fmt::Debug for Airlock {
 pub struct AirlockBuilder {
     clock: Clock,
     limits: Limits,
+    #[cfg(feature = "policy")]
+    policy: Option<Policy>,
     types: TypeMap,
     pooling: u32,
     #[cfg(feature = "wasi")]
@@ -370,7 +491,8 @@ pub struct AirlockBuilder {
 }
 
 impl AirlockBuilder {
-    /// Where the time comes from that certificates are valid at. Default: the system's clock.
+    /// Where the time comes from that certificates, registries and the age of evidence are judged by. Default: the system's
+    /// clock.
     pub const fn clock(mut self, clock: Clock) -> Self {
         self.clock = clock;
         self
@@ -385,6 +507,23 @@ impl AirlockBuilder {
     /// What is known of structs that the closed list does not have. Default: nothing.
     pub fn types(mut self, types: TypeMap) -> Self {
         self.types = types;
+        self
+    }
+
+    /// What may be opened, and what it may cost at most, whatever else is said here or in the evidence. Default: none.
+    ///
+    /// ```
+    /// use flux_airlock::{Airlock, Input, Policy};
+    ///
+    /// let policy = Policy::parse("version = 1\nunverified = \"never\"\n", "policy.toml".as_ref())?;
+    /// let airlock = Airlock::builder().policy(policy).build()?;
+    /// let refused = airlock.open_unverified(Input::bytes(*b"\x05\0\0\0\0")).unwrap_err();
+    /// assert_eq!(refused.code(), "policy-unverified");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "policy")]
+    pub fn policy(mut self, policy: Policy) -> Self {
+        self.policy = Some(policy);
         self
     }
 
@@ -415,13 +554,23 @@ impl AirlockBuilder {
     /// [`Error::Engine`] if it does not start on this machine, or if the limits grant more memory than a pooled instance
     /// can have.
     pub fn build(self) -> Result<Airlock, Error> {
-        #[cfg(feature = "wasi")]
-        if self.wasi {
-            let chamber = Chamber::Wasi(Wasi::new(self.pooling)?);
-            return Airlock::within(self.clock, self.limits, self.types, Arc::new(chamber));
-        }
         let Self { clock, limits, types, pooling, .. } = self;
-        let sandbox = Sandbox::new((pooling > 0).then_some(pooling))?;
-        Airlock::within(clock, limits, types, Arc::new(Chamber::Core(sandbox)))
+        #[cfg(feature = "wasi")]
+        let chamber = if self.wasi {
+            Chamber::Wasi(Wasi::new(pooling)?)
+        } else {
+            Chamber::Core(Sandbox::new((pooling > 0).then_some(pooling))?)
+        };
+        #[cfg(not(feature = "wasi"))]
+        let chamber = Chamber::Core(Sandbox::new((pooling > 0).then_some(pooling))?);
+        let airlock = Airlock {
+            clock,
+            limits,
+            #[cfg(feature = "policy")]
+            policy: self.policy.map(Arc::new),
+            types,
+            chamber: Arc::new(chamber),
+        };
+        airlock.admitted()
     }
 }

@@ -275,6 +275,20 @@ pub enum NotVerifiedError {
         /// The name that was looked for.
         name: String,
     },
+    /// A policy does not allow the file.
+    #[cfg(feature = "policy")]
+    #[error(transparent)]
+    Policy(#[from] flux_airlock_trust::Denied),
+    /// A registry does not vouch for the file, or has revoked it.
+    #[cfg(feature = "registry")]
+    #[error("{message}")]
+    #[non_exhaustive]
+    Registry {
+        /// The stable name of the reason.
+        code: &'static str,
+        /// The reason as a sentence.
+        message: String,
+    },
     /// A signature does not vouch for the file.
     #[cfg(any(feature = "minisign", feature = "oms"))]
     #[error(transparent)]
@@ -289,6 +303,10 @@ impl NotVerifiedError {
             Self::Mismatch(mismatch) => mismatch.code(),
             Self::NoEvidence => "no-evidence",
             Self::NotInLock { .. } => "not-in-lock",
+            #[cfg(feature = "policy")]
+            Self::Policy(denied) => denied.code(),
+            #[cfg(feature = "registry")]
+            Self::Registry { code, .. } => code,
             #[cfg(any(feature = "minisign", feature = "oms"))]
             Self::Signature(error) => error.code(),
         }

@@ -2,10 +2,12 @@
 //!
 //! Evidence is a list, and all of it must hold: none replaces another. An empty list is no evidence, and opens nothing.
 
-#[cfg(any(feature = "minisign", feature = "oms"))]
+#[cfg(any(feature = "minisign", feature = "oms", feature = "registry"))]
 use std::time::SystemTime;
 
 use flux_airlock_trust::{Algorithms, Clock, Digest, Digests, Entry, LockFile, Pin};
+#[cfg(feature = "registry")]
+use flux_airlock_trust::{Registry, RegistryError};
 #[cfg(any(feature = "minisign", feature = "oms"))]
 use flux_airlock_trust::{Signature, SignedBy, Verified};
 
@@ -29,6 +31,9 @@ enum Item {
     /// The name that was looked up, and what the lock file says of it.
     Lock(String, Option<Entry>),
     Pin(Pin),
+    /// A registry, and the name by which it lists the file; without a name it is asked only what was revoked.
+    #[cfg(feature = "registry")]
+    Registry(Registry, Option<String>),
     /// A signature file, and whose signature it must be.
     #[cfg(any(feature = "minisign", feature = "oms"))]
     Signature(Signature, SignedBy),
@@ -101,6 +106,40 @@ impl Evidence {
         self
     }
 
+    /// An entry of a registry: the file is the one that it lists under this name, and was not revoked.
+    ///
+    /// Where the entry names signers, one of them must have signed the file as well.
+    ///
+    /// ```no_run
+    /// use flux_airlock::{Airlock, Clock, Evidence, Input, RegistryAt};
+    ///
+    /// let at = RegistryAt::folder("/srv/registry", std::fs::read("root.json")?, "/var/cache/airlock");
+    /// let registry = at.load(Clock::system())?;
+    /// let model = Airlock::new()?.open(Input::path("model.bson"), &Evidence::registry(&registry, "mnist/lenet"))?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    #[cfg(feature = "registry")]
+    #[must_use]
+    pub fn registry(registry: &Registry, name: &str) -> Self {
+        Self::new().and_registry(registry, name)
+    }
+
+    /// This evidence, and [`Evidence::registry`].
+    #[cfg(feature = "registry")]
+    #[must_use]
+    pub fn and_registry(mut self, registry: &Registry, name: &str) -> Self {
+        self.0.push(Item::Registry(registry.clone(), Some(name.to_owned())));
+        self
+    }
+
+    /// This evidence, and the registry has not revoked the file. That alone vouches for nothing.
+    #[cfg(feature = "registry")]
+    #[must_use]
+    pub fn and_not_revoked(mut self, registry: &Registry) -> Self {
+        self.0.push(Item::Registry(registry.clone(), None));
+        self
+    }
+
     /// How many things must hold.
     #[must_use]
     pub const fn len(&self) -> usize {
@@ -113,11 +152,22 @@ impl Evidence {
         self.0.is_empty()
     }
 
+    /// Does nothing of it vouch for a file?
+    fn vouches_for_nothing(&self) -> bool {
+        self.0.iter().all(|item| match item {
+            #[cfg(feature = "registry")]
+            Item::Registry(_, name) => name.is_none(),
+            _ => false,
+        })
+    }
+
     /// The digests that [`Evidence::check`] compares. Reports need SHA-256 in any case.
     pub(crate) fn algorithms(&self) -> Algorithms {
         self.0.iter().fold(Algorithms::SHA256, |all, item| match item {
             Item::Lock(_, entry) => entry.iter().fold(all, |all, entry| all.and(entry.algorithms())),
             Item::Pin(pin) => all.and(Algorithms::of(&pin.digest())),
+            #[cfg(feature = "registry")]
+            Item::Registry(..) => all,
             #[cfg(any(feature = "minisign", feature = "oms"))]
             Item::Signature(..) => all,
         })
@@ -125,7 +175,7 @@ impl Evidence {
 
     /// Refuses what can be refused before a byte is read.
     pub(crate) fn precheck(&self) -> Result<(), Error> {
-        if self.is_empty() {
+        if self.vouches_for_nothing() {
             return Err(NotVerifiedError::NoEvidence.into());
         }
         for item in &self.0 {
@@ -136,12 +186,43 @@ impl Evidence {
         Ok(())
     }
 
-    /// What holds, if all of it does: digests first, then signatures.
+    /// What holds, if all of it does: digests first, then signatures, then registries.
     pub(crate) fn check(&self, file: Bytes<'_>, clock: Clock) -> Result<Vec<EvidenceEntry>, Error> {
         self.precheck()?;
         let mut held = self.check_digests(file)?;
         held.extend(self.check_signatures(file, clock)?);
+        #[cfg(feature = "registry")]
+        self.check_registries(file, clock, &mut held)?;
         Ok(held)
+    }
+
+    #[cfg(feature = "registry")]
+    fn check_registries(&self, file: Bytes<'_>, clock: Clock, held: &mut Vec<EvidenceEntry>) -> Result<(), Error> {
+        let bytes = u64::try_from(file.bytes.len()).unwrap_or(u64::MAX);
+        for item in &self.0 {
+            let Item::Registry(registry, name) = item else { continue };
+            let Some(name) = name else {
+                registry.check_not_revoked(file.digests, clock).map_err(unlisted)?;
+                continue;
+            };
+            let listing = registry.check(name, bytes, file.digests, clock).map_err(unlisted)?;
+            let has_signed = |signer: &String| {
+                held.iter().any(|entry| matches!(entry, EvidenceEntry::Signature { key, .. } if key == signer))
+            };
+            if !listing.signers().is_empty() && !listing.signers().iter().any(has_signed) {
+                return Err(unlisted(RegistryError::Signer { signers: listing.signers().to_vec() }));
+            }
+            let versions = registry.versions();
+            held.push(EvidenceEntry::Registry {
+                digest: listing.digest().to_string(),
+                name: name.clone(),
+                registry: registry.location(),
+                version: versions.targets,
+                root_version: versions.root,
+                time: seconds(listing.added()),
+            });
+        }
+        Ok(())
     }
 
     fn check_digests(&self, Bytes { bytes, digests }: Bytes<'_>) -> Result<Vec<EvidenceEntry>, Error> {
@@ -159,6 +240,8 @@ impl Evidence {
                 }
                 // Refused already.
                 Item::Lock(_, None) => {}
+                #[cfg(feature = "registry")]
+                Item::Registry(..) => {}
                 #[cfg(any(feature = "minisign", feature = "oms"))]
                 Item::Signature(..) => {}
             }
@@ -172,7 +255,7 @@ impl Evidence {
         for item in &self.0 {
             if let Item::Signature(signature, by) = item {
                 let verified = signature.verify(by, file.bytes, file.digests, clock);
-                held.push(signed(verified.map_err(NotVerifiedError::from)?, file.digests));
+                held.push(signed(verified.map_err(NotVerifiedError::from)?, by, file.digests));
             }
         }
         Ok(held)
@@ -192,11 +275,32 @@ fn pinned(digest: Digest, lock: Option<&str>) -> EvidenceEntry {
 
 /// A signature that vouched for a file, for its report.
 #[cfg(any(feature = "minisign", feature = "oms"))]
-fn signed(verified: Verified, digests: &Digests) -> EvidenceEntry {
+fn signed(verified: Verified, by: &SignedBy, digests: &Digests) -> EvidenceEntry {
     let Verified { format, key_id, signer, name, comment, time, .. } = verified;
     let digest = digests.sha256.map(|sha256| Digest::Sha256(sha256).to_string()).unwrap_or_default();
-    let time = time.and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok()).map(|since| since.as_secs());
-    EvidenceEntry::Signature { format: format.name(), digest, key_id, signer, name, comment, time }
+    let time = time.map(seconds);
+    let (key, roots) = match by {
+        SignedBy::Key(key) => (key.fingerprint(), Vec::new()),
+        SignedBy::Certificate(roots) => (key_id.clone(), roots.ids().to_vec()),
+        // Of a kind that is not known here: no key, which no policy and no registry names.
+        _ => (String::new(), Vec::new()),
+    };
+    EvidenceEntry::Signature { format: format.name(), digest, key_id, key, roots, signer, name, comment, time }
+}
+
+/// Seconds since 1970.
+#[cfg(any(feature = "minisign", feature = "oms", feature = "registry"))]
+fn seconds(time: SystemTime) -> u64 {
+    time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default().as_secs()
+}
+
+/// Why a registry does not vouch for a file.
+#[cfg(feature = "registry")]
+fn unlisted(error: RegistryError) -> Error {
+    match error {
+        RegistryError::File(mismatch) => NotVerifiedError::Mismatch(mismatch).into(),
+        error => NotVerifiedError::Registry { code: error.code(), message: error.to_string() }.into(),
+    }
 }
 
 #[cfg(test)]

@@ -35,6 +35,9 @@ pub struct Input<'a> {
     source: Source<'a>,
     /// Where bytes are counted as they are read.
     counter: Option<Arc<AtomicU64>>,
+    /// Where it comes from, if it was said.
+    #[cfg(feature = "policy")]
+    place: Option<flux_airlock_trust::Source>,
 }
 
 enum Source<'a> {
@@ -48,13 +51,25 @@ impl<'a> Input<'a> {
     /// These bytes. They move into the model without a copy.
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self { name: None, source: Source::Bytes(bytes.into()), counter: None }
+        Self {
+            name: None,
+            source: Source::Bytes(bytes.into()),
+            counter: None,
+            #[cfg(feature = "policy")]
+            place: None,
+        }
     }
 
     /// A copy of these bytes, which is made when they are read, and only if the limits admit them.
     #[must_use]
     pub const fn slice(bytes: &'a [u8]) -> Self {
-        Self { name: None, source: Source::Slice(bytes), counter: None }
+        Self {
+            name: None,
+            source: Source::Slice(bytes),
+            counter: None,
+            #[cfg(feature = "policy")]
+            place: None,
+        }
     }
 
     /// The regular file at this path. Where the path is not UTF-8, reports have it escaped.
@@ -63,7 +78,13 @@ impl<'a> Input<'a> {
         let path = path.as_ref();
         let escaped = || Escaped(path.as_os_str().as_encoded_bytes()).to_string();
         let name = Some(path.to_str().map_or_else(escaped, str::to_owned));
-        Self { name, source: Source::Path(path.to_owned()), counter: None }
+        Self {
+            name,
+            source: Source::Path(path.to_owned()),
+            counter: None,
+            #[cfg(feature = "policy")]
+            place: None,
+        }
     }
 
     /// All that this reader gives, up to the limit of [`file_bytes`](crate::LimitsBuilder::file_bytes).
@@ -71,7 +92,13 @@ impl<'a> Input<'a> {
     /// The caller decides what may block.
     #[must_use]
     pub fn reader(reader: impl Read + 'a) -> Self {
-        Self { name: None, source: Source::Reader(Box::new(reader)), counter: None }
+        Self {
+            name: None,
+            source: Source::Reader(Box::new(reader)),
+            counter: None,
+            #[cfg(feature = "policy")]
+            place: None,
+        }
     }
 
     /// The same input under this name, for reports. A path is its own name otherwise.
@@ -86,6 +113,30 @@ impl<'a> Input<'a> {
     pub fn counting(mut self, counter: Arc<AtomicU64>) -> Self {
         self.counter = Some(counter);
         self
+    }
+
+    /// The same input, which was had from this place: for policies, which say where files may come from. A path is its own
+    /// place, links followed, and other bytes have none that is known.
+    #[cfg(feature = "policy")]
+    #[must_use]
+    pub fn had_from(mut self, place: flux_airlock_trust::Source) -> Self {
+        self.place = Some(place);
+        self
+    }
+
+    /// Where it comes from. From here on a path means the file to which it leads now: what is judged is what is read.
+    #[cfg(feature = "policy")]
+    pub(crate) fn settle(&mut self) -> flux_airlock_trust::Source {
+        use flux_airlock_trust::Source as Place;
+        if let Source::Path(path) = &mut self.source {
+            // What cannot be resolved cannot be read either, which reading says better.
+            let resolved = std::fs::canonicalize(&*path).and_then(|real| Ok((Place::of_resolved(&real)?, real)));
+            if let Ok((place, real)) = resolved {
+                *path = real;
+                return self.place.take().unwrap_or(place);
+            }
+        }
+        self.place.take().unwrap_or_else(Place::memory)
     }
 
     /// The length and the digests of the input, which is read piece by piece and not kept: for pins and lock files.

@@ -64,9 +64,13 @@ pub use evidence::Evidence;
 pub use flux_airlock_trust::{
     Algorithms, Clock, Digest, DigestError, Digests, Entry, LockError, LockFile, Mismatch, Pin,
 };
+#[cfg(feature = "policy")]
+pub use flux_airlock_trust::{Denied, Place, Policy, PolicyError, Source, SourceError};
 #[cfg(any(feature = "minisign", feature = "oms"))]
 pub use flux_airlock_trust::{KeyError, PublicKey, Roots, Signature, SignatureError, SignedBy, Verified};
-pub use flux_airlock_wire::{Code, Eltype, Function, Group, Kind, Why};
+#[cfg(feature = "registry")]
+pub use flux_airlock_trust::{Listing, Registry, RegistryAt, RegistryError, Revocation, Versions};
+pub use flux_airlock_wire::{AsideName, Code, Eltype, Function, Group, Kind, Why};
 pub use input::Input;
 pub use limits::{Limit, Limits, LimitsBuilder, LimitsError};
 pub use model::{

@@ -22,6 +22,8 @@ pub struct Limits {
     file_bytes: u64,
     /// `None`: as [`Limits::fuel`] says.
     fuel: Option<u64>,
+    /// What [`Limits::fuel`] never exceeds.
+    fuel_most: u64,
     memory_bytes: u64,
     name_bytes: u32,
     names_bytes: u32,
@@ -40,6 +42,7 @@ impl Default for Limits {
             elements,
             file_bytes: MOST_FILE_BYTES,
             fuel: None,
+            fuel_most: u64::MAX,
             memory_bytes: 256 << 20,
             name_bytes,
             names_bytes,
@@ -84,7 +87,30 @@ impl Limits {
     #[must_use]
     pub fn fuel(&self, file_bytes: u64) -> u64 {
         let by_size = FUEL_BASE.saturating_add(FUEL_PER_BYTE.saturating_mul(file_bytes)).min(FUEL_CAP);
-        self.fuel.unwrap_or(by_size)
+        self.fuel.unwrap_or(by_size).min(self.fuel_most)
+    }
+
+    /// These limits, each lowered to what a policy allows at most and never raised. `ceiling` gives that by the name of the
+    /// builder's method.
+    #[cfg(feature = "policy")]
+    pub(crate) fn at_most(&self, ceiling: impl Fn(&str) -> Option<u64>) -> Self {
+        let wide = |name, granted: u64| ceiling(name).map_or(granted, |most| granted.min(most));
+        let counted =
+            |name, granted: u32| u32::try_from(wide(name, granted.into())).map_or(granted, |most| granted.min(most));
+        Self {
+            answer_bytes: counted("answer_bytes", self.answer_bytes),
+            depth: counted("depth", self.depth),
+            elements: counted("elements", self.elements),
+            file_bytes: wide("file_bytes", self.file_bytes),
+            fuel: self.fuel,
+            fuel_most: wide("fuel", self.fuel_most),
+            memory_bytes: wide("memory_bytes", self.memory_bytes),
+            name_bytes: counted("name_bytes", self.name_bytes),
+            names_bytes: counted("names_bytes", self.names_bytes),
+            nodes: counted("nodes", self.nodes),
+            path_bytes: wide("path_bytes", self.path_bytes),
+            tensors: counted("tensors", self.tensors),
+        }
     }
 
     /// See [`LimitsBuilder::memory_bytes`].

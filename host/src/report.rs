@@ -112,6 +112,22 @@ pub enum EvidenceEntry {
         #[serde(skip_serializing_if = "Option::is_none")]
         lock: Option<String>,
     },
+    /// An entry of a registry.
+    #[non_exhaustive]
+    Registry {
+        /// The SHA-256 that it lists, as `sha256:…`.
+        digest: String,
+        /// The name of the model there.
+        name: String,
+        /// Where the registry is.
+        registry: String,
+        /// The version of its list of models.
+        version: u64,
+        /// The version of its keys.
+        root_version: u64,
+        /// When the file was added under the name, in seconds since 1970.
+        time: u64,
+    },
     /// A signature.
     #[non_exhaustive]
     Signature {
@@ -121,6 +137,11 @@ pub enum EvidenceEntry {
         digest: String,
         /// The key: `sha256:…` of an elliptic curve key, or the sixteen digits of a minisign key.
         key_id: String,
+        /// What only that key has: as `key_id`, or the whole of a minisign key, whose number proves nothing.
+        key: String,
+        /// The certificate roots that were believed, by the SHA-256 of each, where it is a certificate that says whose key it is.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        roots: Vec<String>,
         /// Whose key that is, as a certificate says it.
         #[serde(skip_serializing_if = "Option::is_none")]
         signer: Option<String>,
@@ -137,12 +158,29 @@ pub enum EvidenceEntry {
 }
 
 impl EvidenceEntry {
-    /// What sort of thing it is: `pin` or `signature`.
+    /// What sort of thing it is: `pin`, `registry` or `signature`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
             Self::Pin { .. } => "pin",
+            Self::Registry { .. } => "registry",
             Self::Signature { .. } => "signature",
+        }
+    }
+
+    /// It as a policy sees it.
+    #[cfg(feature = "policy")]
+    pub(crate) fn vouched(&self) -> flux_airlock_trust::Vouched<'_> {
+        use flux_airlock_trust::{Kind, Vouched};
+        use std::time::{Duration, SystemTime};
+        let at = |time: u64| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time));
+        match self {
+            Self::Pin { .. } => Vouched { kind: Kind::Pin, time: None },
+            Self::Registry { time, .. } => Vouched { kind: Kind::Registry, time: at(*time) },
+            Self::Signature { key, signer, roots, time, .. } => {
+                let kind = Kind::Signature { key, identity: signer.as_deref(), roots };
+                Vouched { kind, time: time.and_then(at) }
+            }
         }
     }
 
@@ -150,7 +188,7 @@ impl EvidenceEntry {
     #[must_use]
     pub fn digest(&self) -> &str {
         match self {
-            Self::Pin { digest, .. } | Self::Signature { digest, .. } => digest,
+            Self::Pin { digest, .. } | Self::Registry { digest, .. } | Self::Signature { digest, .. } => digest,
         }
     }
 }

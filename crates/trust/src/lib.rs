@@ -32,12 +32,18 @@
 
 mod clock;
 mod digest;
+mod files;
+#[cfg(feature = "registry")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod hasher;
 mod lock;
 mod name;
 mod pin;
 #[cfg(feature = "policy")]
 mod policy;
+#[cfg(feature = "registry")]
+mod registry;
 #[cfg(any(feature = "minisign", feature = "oms"))]
 mod signature;
 #[cfg(feature = "policy")]
@@ -53,6 +59,10 @@ pub use name::NameFlaw;
 pub use pin::{Mismatch, Pin};
 #[cfg(feature = "policy")]
 pub use policy::{Allowance, Denied, Kind, Met, Policy, PolicyError, PolicyFlaw, Subject, Vouched};
+#[cfg(all(feature = "registry", feature = "sign"))]
+pub use registry::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Role};
+#[cfg(feature = "registry")]
+pub use registry::{Listing, Registry, RegistryAt, RegistryError, Revocation, Versions, rfc3339};
 #[cfg(any(feature = "minisign", feature = "oms"))]
 pub use signature::{Format, KeyError, PublicKey, Roots, Signature, SignatureError, SignedBy, Verified};
 #[cfg(feature = "sign")]

@@ -15,15 +15,15 @@
 
 use core::fmt;
 use std::collections::BTreeMap;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Write as _};
+use std::fs::{self, File};
+use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::digest::unhex;
+use crate::files::{self, folder_of};
 use crate::{Algorithms, Digest, DigestError, Digests, Mismatch, NameFlaw, name, pin};
 
 /// A file that may be opened, as a lock file has it.
@@ -161,15 +161,7 @@ impl LockFile {
     ///
     /// [`LockError::Io`] if it cannot be read or is no regular file, otherwise as [`LockFile::parse`].
     pub fn read(path: &Path) -> Result<Self, LockError> {
-        // Before it is opened: opening a FIFO would wait for its other end.
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "a lock file is a regular file").into());
-        }
-        let mut bytes = Vec::new();
-        File::open(path)?.take(Self::MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
-        if u64::try_from(bytes.len()).is_ok_and(|len| len > Self::MAX_BYTES) {
-            return Err(LockError::TooLarge);
-        }
+        let bytes = files::read(path, Self::MAX_BYTES)?.ok_or(LockError::TooLarge)?;
         Self::parse(core::str::from_utf8(&bytes).map_err(|_| LockError::NotUtf8)?)
     }
 
@@ -189,7 +181,7 @@ impl LockFile {
         let file = File::open(folder_of(&path))?;
         #[cfg(not(unix))]
         let file =
-            OpenOptions::new().create(true).truncate(false).write(true).open(path.with_added_extension("held"))?;
+            fs::OpenOptions::new().create(true).truncate(false).write(true).open(path.with_added_extension("held"))?;
         file.lock().map_err(LockError::NotHeld)?;
         Ok(Held { _file: file })
     }
@@ -246,19 +238,7 @@ impl LockFile {
         if u64::try_from(text.len()).is_ok_and(|len| len > Self::MAX_BYTES) {
             return Err(LockError::TooLarge);
         }
-        // A link is followed, so that it is not replaced by a file; a path that does not exist yet stays as it is.
-        let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-        let folder = folder_of(&path);
-        let (mut file, temporary) = Temporary::create(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()?;
-        drop(file);
-        temporary.rename(&path)?;
-        // The new name itself must survive a power cut too. Only Unix can sync a folder.
-        if cfg!(unix) {
-            File::open(folder)?.sync_all()?;
-        }
-        Ok(())
+        Ok(files::replace(path, text.as_bytes())?)
     }
 
     /// The name by which the lock file at `lock` knows the file at `model`.
@@ -527,46 +507,6 @@ impl Reader<'_> {
 fn integer(value: &DeValue<'_>) -> Option<i128> {
     let integer = value.as_integer()?;
     i128::from_str_radix(integer.as_str(), integer.radix()).ok()
-}
-
-/// The folder that a path's file lies in.
-fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        Some(_) => Path::new("."),
-        // The root has no parent, and no other path lacks one but the empty one.
-        None => path,
-    }
-}
-
-/// A file that is removed unless it is renamed.
-struct Temporary(PathBuf);
-
-impl Temporary {
-    fn create(folder: &Path) -> io::Result<(File, Self)> {
-        static NEXT: AtomicU32 = AtomicU32::new(0);
-        let process = std::process::id();
-        loop {
-            let path = folder.join(format!(".airlock-{process}-{}.tmp", NEXT.fetch_add(1, Ordering::Relaxed)));
-            // Never through what somebody else put there.
-            match OpenOptions::new().write(true).create_new(true).open(&path) {
-                Ok(file) => return Ok((file, Self(path))),
-                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn rename(self, to: &Path) -> io::Result<()> {
-        fs::rename(&self.0, to)
-    }
-}
-
-impl Drop for Temporary {
-    fn drop(&mut self) {
-        // After a rename there is nothing of this name; otherwise there is nothing better to do about a failure.
-        let _ = fs::remove_file(&self.0);
-    }
 }
 
 #[cfg(test)]

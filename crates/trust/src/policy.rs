@@ -62,6 +62,8 @@ struct Layer {
 struct Signer {
     keys: BTreeSet<String>,
     identities: BTreeSet<String>,
+    /// The only certificate roots that may have vouched for an identity.
+    roots: BTreeSet<String>,
 }
 
 /// What is said of the files of one place.
@@ -137,10 +139,12 @@ pub enum Kind<'a> {
     Registry,
     /// A signature.
     Signature {
-        /// The key's own name, such as `sha256:…` of its public half.
+        /// What only this key has, as its `fingerprint` says it.
         key: &'a str,
         /// Who signed, where a certificate says so.
         identity: Option<&'a str>,
+        /// The certificate roots that were believed, one of which vouches for the identity.
+        roots: &'a [String],
     },
 }
 
@@ -348,9 +352,11 @@ impl Layer {
     fn is_wanted(&self, wanted: &Wanted, kind: Kind<'_>) -> bool {
         match (wanted, kind) {
             (Wanted::Pin, Kind::Pin) | (Wanted::Registry, Kind::Registry) => true,
-            (Wanted::Signature(name), Kind::Signature { key, identity }) => {
+            (Wanted::Signature(name), Kind::Signature { key, identity, roots }) => {
                 self.signers.get(name).is_some_and(|signer| {
-                    signer.keys.contains(key) || identity.is_some_and(|identity| signer.identities.contains(identity))
+                    let is_believed = !roots.is_empty() && roots.iter().all(|root| signer.roots.contains(root));
+                    let is_known = identity.is_some_and(|identity| signer.identities.contains(identity));
+                    signer.keys.contains(key) || (is_known && is_believed)
                 })
             }
             _ => false,
@@ -595,8 +601,8 @@ fn signer(value: &Valued<'_>) -> Result<Signer, Flaw> {
         let mut marks = BTreeSet::new();
         for value in list {
             let mark = value.string()?;
-            if mark.is_empty() || !mark.chars().all(|c| c.is_ascii_graphic()) {
-                return Err(value.value_flaw("it has printable ASCII and no spaces"));
+            if mark.is_empty() || mark.chars().any(char::is_control) {
+                return Err(value.value_flaw("it is empty, or has a control character"));
             }
             if !marks.insert(mark.to_owned()) {
                 return Err(value.flaw(What::Repeated { what: mark.to_owned() }));
@@ -604,9 +610,14 @@ fn signer(value: &Valued<'_>) -> Result<Signer, Flaw> {
         }
         Ok(marks)
     };
-    let signer = Signer { keys: marks("keys")?, identities: marks("identities")? };
+    let signer = Signer { keys: marks("keys")?, identities: marks("identities")?, roots: marks("roots")? };
     if signer.keys.is_empty() && signer.identities.is_empty() {
         return Err(keys.flaw(What::MissingKey { key: "keys" }));
+    }
+    // Who may say whose a key is? Anybody can make a certificate for any name.
+    if signer.identities.is_empty() != signer.roots.is_empty() {
+        let key = if signer.roots.is_empty() { "roots" } else { "identities" };
+        return Err(keys.flaw(What::MissingKey { key }));
     }
     keys.end()?;
     Ok(signer)

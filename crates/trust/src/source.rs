@@ -123,6 +123,12 @@ impl Source {
         self.0.as_ref().is_some_and(|located| located.address.scheme == Scheme::File)
     }
 
+    /// Does nobody on the way see what is asked for?
+    #[cfg(feature = "http")]
+    pub(crate) fn is_secret(&self) -> bool {
+        self.0.as_ref().is_some_and(|located| located.address.scheme == Scheme::Https)
+    }
+
     /// The URL to fetch, for what is not in memory.
     #[must_use]
     pub fn to_url(&self) -> Option<Url> {

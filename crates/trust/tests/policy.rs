@@ -40,7 +40,7 @@ const PIN: Vouched<'static> = Vouched { kind: Kind::Pin, time: None };
 const REGISTRY: Vouched<'static> = Vouched { kind: Kind::Registry, time: None };
 
 fn signature(key: &str) -> Vouched<'_> {
-    Vouched { kind: Kind::Signature { key, identity: None }, time: None }
+    Vouched { kind: Kind::Signature { key, identity: None, roots: &[] }, time: None }
 }
 
 /// `ok`, or the code of the refusal.
@@ -91,10 +91,13 @@ fn the_narrowest_rule_decides_whatever_the_order() {
 
 #[test]
 fn all_of_the_evidence_or_so_many_of_it() {
-    let signers = "[signer.a]\nkeys = [\"sha256:aa\"]\n[signer.b]\nkeys = [\"sha256:bb\", \"sha256:b2\"]\n[signer.c]\nidentities = [\"c@example.org\"]\n";
+    let signers = "[signer.a]\nkeys = [\"sha256:aa\"]\n[signer.b]\nkeys = [\"sha256:bb\", \"sha256:b2\"]\n[signer.c]\nidentities = [\"CN=c\"]\nroots = [\"sha256:r1\", \"sha256:r2\"]\n";
     let rule = "[[source]]\nurl = \"https://models.example.org/flux/\"\nevidence = [\"pin\", \"registry\", \"signature:a\", \"signature:b\", \"signature:c\"]\n";
     let (a, b, b2) = (signature("sha256:aa"), signature("sha256:bb"), signature("sha256:b2"));
-    let c = Vouched { kind: Kind::Signature { key: "sha256:cc", identity: Some("c@example.org") }, time: None };
+    let certified =
+        |identity, roots| Vouched { kind: Kind::Signature { key: "sha256:cc", identity, roots }, time: None };
+    let (known, unknown) = (["sha256:r1".to_owned()], ["sha256:r1".to_owned(), "sha256:r3".to_owned()]);
+    let c = certified(Some("CN=c"), &known);
     let all = policy(&format!("{signers}{rule}"));
     assert_eq!(decide(&all, HTTPS, &[PIN, REGISTRY, a, b, c]), "ok");
     assert_eq!(decide(&all, HTTPS, &[PIN, REGISTRY, a, b]), "policy-evidence");
@@ -103,6 +106,10 @@ fn all_of_the_evidence_or_so_many_of_it() {
         assert_eq!(decide(&two, HTTPS, &vouched), "ok");
     }
     // One signer is one, with however many keys, and so is one pin given twice.
+    // Anybody can make a certificate for any name: its root must be one that the policy names, and no other was believed.
+    for other in [certified(Some("CN=c"), &unknown), certified(Some("CN=c"), &[]), certified(Some("CN=d"), &known)] {
+        assert_eq!(decide(&two, HTTPS, &[other, PIN]), "policy-evidence");
+    }
     for vouched in [&[b, b2][..], &[a, a], &[PIN, PIN, PIN], &[a], &[], &[signature("sha256:zz"), PIN]] {
         assert_eq!(decide(&two, HTTPS, vouched), "policy-evidence", "{vouched:?}");
     }
@@ -225,7 +232,9 @@ fn what_is_not_understood_is_not_used() {
         (&format!("{source}formats = [\"pickle\"]"), "policy-value"),
         ("[signer.a]\n", "policy-missing-key"),
         ("[signer.a]\nkeys = []", "policy-missing-key"),
-        ("[signer.a]\nkeys = [\"a b\"]", "policy-value"),
+        ("[signer.a]\nkeys = [\"a\\nb\"]", "policy-value"),
+        ("[signer.a]\nidentities = [\"CN=a\"]", "policy-missing-key"),
+        ("[signer.a]\nkeys = [\"k\"]\nroots = [\"r\"]", "policy-missing-key"),
         ("[signer.\"a\\nb\"]\nkeys = [\"k\"]", "policy-value"),
         // One key under two names would count twice.
         ("[signer.a]\nkeys = [\"k\"]\n[signer.b]\nkeys = [\"k\"]", "policy-repeated"),

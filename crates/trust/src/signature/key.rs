@@ -59,6 +59,27 @@ impl PublicKey {
         Self::parse(&file::read(path, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?)
     }
 
+    /// What only this key has: `sha256:` and 64 digits, or the whole of a minisign key, whose number anybody can give to a
+    /// key of his own. A policy names keys by it.
+    #[must_use]
+    pub fn fingerprint(&self) -> String {
+        match &self.0 {
+            #[cfg(feature = "oms")]
+            Kind::Ec(key) => key.id(),
+            #[cfg(feature = "minisign")]
+            Kind::Minisign(key) => key.line().to_owned(),
+        }
+    }
+
+    /// The point, if it is one of P-256: the keys of a registry.
+    #[cfg(all(feature = "registry", feature = "sign"))]
+    pub(crate) fn p256_point(&self) -> Option<&[u8]> {
+        match &self.0 {
+            Kind::Ec(key) => key.p256_point(),
+            Kind::Minisign(_) => None,
+        }
+    }
+
     /// The name that reports and signatures have for the key: `sha256:` and 64 digits, or minisign's sixteen digits.
     #[must_use]
     pub fn id(&self) -> String {
@@ -76,6 +97,7 @@ impl PublicKey {
 pub struct Roots {
     #[cfg(feature = "oms")]
     pub(super) anchors: std::sync::Arc<[rustls_pki_types::TrustAnchor<'static>]>,
+    ids: Vec<String>,
 }
 
 impl Roots {
@@ -86,7 +108,7 @@ impl Roots {
     /// [`KeyError::Certificates`] if there is none, or one that cannot be read.
     pub fn parse(pem: &[u8]) -> Result<Self, KeyError> {
         #[cfg(feature = "oms")]
-        return oms::roots(pem).map(|anchors| Self { anchors: anchors.into() });
+        return oms::roots(pem).map(|(anchors, ids)| Self { anchors: anchors.into(), ids });
         #[cfg(not(feature = "oms"))]
         {
             let _ = pem;
@@ -101,6 +123,14 @@ impl Roots {
     /// [`KeyError::Io`] if it cannot be read, otherwise as [`Roots::parse`].
     pub fn read(path: &Path) -> Result<Self, KeyError> {
         Self::parse(&file::read(path, MOST_ROOTS_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_ROOTS_BYTES })?)
+    }
+}
+
+impl Roots {
+    /// The SHA-256 of each certificate in DER, as `sha256:…`. A policy names roots by it.
+    #[must_use]
+    pub fn ids(&self) -> &[String] {
+        &self.ids
     }
 }
 

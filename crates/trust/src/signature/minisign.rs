@@ -13,8 +13,9 @@ use super::{Format, KeyError, PublicKey, SignatureError, SignedBy, Verified};
 /// A public key.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
-    key: minisign_verify::PublicKey,
+    verifier: minisign_verify::PublicKey,
     id: String,
+    line: String,
 }
 
 impl Key {
@@ -31,11 +32,16 @@ impl Key {
         }
         let key = minisign_verify::PublicKey::from_base64(line).map_err(|_| malformed())?;
         let bytes = STANDARD.decode(line).map_err(|_| malformed())?;
-        Ok(Self { key, id: id(&bytes).ok_or_else(malformed)? })
+        Ok(Self { verifier: key, id: id(&bytes).ok_or_else(malformed)?, line: STANDARD.encode(&bytes) })
     }
 
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The key itself, as minisign writes it. Its number is not made from it, and proves nothing.
+    pub(super) fn line(&self) -> &str {
+        &self.line
     }
 }
 
@@ -58,7 +64,7 @@ pub(super) fn verify(content: &[u8], by: &SignedBy, bytes: &[u8]) -> Result<Veri
     let SignedBy::Key(PublicKey(Kind::Minisign(key))) = by else {
         return Err(SignatureError::SignerKind { made: "a minisign key", given: by.what() });
     };
-    key.key.verify(bytes, &signature.signature, true).map_err(|error| match error {
+    key.verifier.verify(bytes, &signature.signature, true).map_err(|error| match error {
         minisign_verify::Error::UnexpectedKeyId => {
             SignatureError::OtherKey { expected: key.id.clone(), found: signature.key_id.clone() }
         }

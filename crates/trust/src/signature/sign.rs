@@ -95,6 +95,18 @@ impl PrivateKey {
         minisign_key(text, passphrase).map(Self)
     }
 
+    /// Signs a message with a key of P-256: the metadata of a registry.
+    #[cfg(feature = "registry")]
+    pub(crate) fn sign_p256(&self, message: &[u8]) -> Result<Vec<u8>, KeyError> {
+        match &self.0 {
+            Private::Ec { pair, public } if public.p256_point().is_some() => {
+                let signature = pair.sign(&SystemRandom::new(), message).map_err(|_| no_random())?;
+                Ok(signature.as_ref().to_vec())
+            }
+            _ => Err(KeyError::Curve),
+        }
+    }
+
     /// The public key that signatures by this one are verified with.
     #[must_use]
     pub fn public_key(&self) -> PublicKey {

@@ -16,7 +16,7 @@ use x509_cert::ext::pkix;
 
 use super::super::{KeyError, Roots, SignatureError};
 use super::EcKey;
-use crate::Clock;
+use crate::{Algorithms, Clock, Digest, Hasher};
 
 /// The signer, as an authority has certified it.
 pub(super) struct Leaf {
@@ -25,12 +25,16 @@ pub(super) struct Leaf {
 }
 
 /// The roots in this PEM.
-pub(crate) fn roots(pem: &[u8]) -> Result<Vec<TrustAnchor<'static>>, KeyError> {
+pub(crate) fn roots(pem: &[u8]) -> Result<(Vec<TrustAnchor<'static>>, Vec<String>), KeyError> {
     let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
     let certificates = certificates.map_err(|_| KeyError::Certificates)?;
     let anchors = certificates.iter().map(|certificate| anchor_from_trusted_cert(certificate).map(|a| a.to_owned()));
     let anchors: Vec<_> = anchors.collect::<Result<_, _>>().map_err(|_| KeyError::Certificates)?;
-    if anchors.is_empty() { Err(KeyError::Certificates) } else { Ok(anchors) }
+    let id = |certificate: &CertificateDer<'_>| {
+        Hasher::hash(certificate, Algorithms::SHA256).sha256.map(|sha256| Digest::Sha256(sha256).to_string())
+    };
+    let ids = certificates.iter().filter_map(id).collect();
+    if anchors.is_empty() { Err(KeyError::Certificates) } else { Ok((anchors, ids)) }
 }
 
 /// Do these certificates, the signer's first, lead to one of the roots now?

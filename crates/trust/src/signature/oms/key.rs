@@ -76,6 +76,12 @@ impl EcKey {
         UnparsedPublicKey::new(self.curve.algorithm(hash), &self.point).verify(message, signature).is_ok()
     }
 
+    /// The point, if it is one of P-256.
+    #[cfg(all(feature = "registry", feature = "sign"))]
+    pub(crate) fn p256_point(&self) -> Option<&[u8]> {
+        (self.curve == Curve::P256).then_some(self.point.as_slice())
+    }
+
     /// Are they the same point of the same curve?
     #[cfg(feature = "sign")]
     pub(crate) fn is(&self, other: &Self) -> bool {

@@ -1,0 +1,669 @@
+//! The attacks that TUF's specification lists, each against a real registry in a folder; what is kept, what expires, and
+//! what a changed key leaves behind.
+#![cfg(feature = "sign")]
+
+use std::fs;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use tough::schema::Role as TufRole;
+
+use super::*;
+use crate::{Algorithms, Hasher, KeyError, Passphrase, PrivateKey, PublicKey};
+
+fn key() -> Secret {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let pkcs8 = pair.to_pkcs8v1().unwrap();
+    key_of(format!("-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n", lines(&STANDARD.encode(&pkcs8))))
+}
+
+fn key_of(pem: String) -> Secret {
+    let none = || -> Result<Passphrase, KeyError> { panic!("it is not encrypted") };
+    Secret { key: PrivateKey::parse(pem.as_bytes(), none).unwrap(), pem }
+}
+
+/// A private key that can be had again.
+struct Secret {
+    key: PrivateKey,
+    pem: String,
+}
+
+impl Secret {
+    fn again(&self) -> PrivateKey {
+        key_of(self.pem.clone()).key
+    }
+}
+
+impl std::ops::Deref for Secret {
+    type Target = PrivateKey;
+
+    fn deref(&self) -> &PrivateKey {
+        &self.key
+    }
+}
+
+fn lines(text: &str) -> String {
+    let lines: Vec<&str> = text.as_bytes().chunks(64).map(|line| str::from_utf8(line).unwrap()).collect();
+    lines.join("\n")
+}
+
+fn day(day: u64) -> Clock {
+    Clock::fixed(SystemTime::UNIX_EPOCH + Duration::from_hours(24 * (20_000 + day)))
+}
+
+/// A registry in a folder, its keys, and a user's cache.
+struct Place {
+    folder: PathBuf,
+    root: Vec<Secret>,
+    targets: Secret,
+    online: Secret,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+impl Place {
+    /// With two root keys, which both must sign, and one model `m`, of day 0.
+    fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("airlock-registry-{}-{number}", std::process::id()));
+        fs::create_dir_all(&folder).unwrap();
+        let place = Self { folder, root: vec![key(), key()], targets: key(), online: key() };
+        fs::write(place.folder.join("m.bson"), b"abc").unwrap();
+        let publics = place.root.iter().map(|key| key.public_key()).collect();
+        let new = NewRegistry::default()
+            .role(Role::Root, publics, 2)
+            .role(Role::Targets, vec![place.targets.public_key()], 1)
+            .role(Role::Snapshot, vec![place.online.public_key()], 1)
+            .role(Role::Timestamp, vec![place.online.public_key()], 1);
+        let mut keeper = Keeper::init(&place.registry(), &new, day(0)).unwrap();
+        keeper.add("m", &place.folder.join("m.bson"), &STORED, day(0)).unwrap();
+        place.publish_all(keeper, day(0));
+        place
+    }
+
+    fn registry(&self) -> PathBuf {
+        let registry = self.folder.join("registry");
+        fs::create_dir_all(&registry).unwrap();
+        registry
+    }
+
+    fn file(&self, name: &str) -> PathBuf {
+        self.registry().join("metadata").join(name)
+    }
+
+    fn at(&self) -> RegistryAt {
+        RegistryAt::folder(self.registry(), fs::read(self.file("1.root.json")).unwrap(), self.folder.join("cache"))
+    }
+
+    fn load(&self, clock: Clock) -> Result<Registry, RegistryError> {
+        self.at().load(clock)
+    }
+
+    fn code(&self, clock: Clock) -> &'static str {
+        self.load(clock).map_or_else(|error| error.code(), |_| "ok")
+    }
+
+    fn keeper(&self) -> Keeper {
+        Keeper::open(&self.registry()).unwrap()
+    }
+
+    fn publish(&self, keeper: Keeper, keys: &[&Secret], clock: Clock) -> Result<Versions, KeeperError> {
+        let keys: Vec<PrivateKey> = keys.iter().map(|key| key.again()).collect();
+        keeper.publish(&keys, Lifetimes::default(), clock)
+    }
+
+    fn publish_all(&self, keeper: Keeper, clock: Clock) -> Versions {
+        let keys = [&self.root[0], &self.root[1], &self.targets, &self.online];
+        self.publish(keeper, &keys, clock).unwrap()
+    }
+
+    /// The next timestamp, and what belongs to it.
+    fn refresh(&self, clock: Clock) {
+        self.publish(self.keeper(), &[&self.online], clock).unwrap();
+    }
+
+    fn copy_metadata(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let folder = fs::read_dir(self.registry().join("metadata")).unwrap();
+        folder.map(|entry| entry.unwrap().path()).map(|path| (path.clone(), fs::read(path).unwrap())).collect()
+    }
+
+    /// As it was, and nothing else.
+    fn put_back(&self, files: &[(PathBuf, Vec<u8>)]) {
+        fs::remove_dir_all(self.registry().join("metadata")).unwrap();
+        fs::create_dir(self.registry().join("metadata")).unwrap();
+        files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+    }
+
+    /// Changes a metadata file and signs it again with these keys; what refers to it is changed by the caller.
+    fn forge<T: TufRole + serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        keys: &[&Secret],
+        change: impl FnOnce(&mut Value),
+    ) {
+        let mut whole: Value = serde_json::from_slice(&fs::read(self.file(name)).unwrap()).unwrap();
+        change(&mut whole["signed"]);
+        let role: T = serde_json::from_value(whole["signed"].clone()).unwrap();
+        let message = role.canonical_form().unwrap();
+        let signatures: Vec<Value> = keys
+            .iter()
+            .map(|key| {
+                let id = keeper::key_id_of(&key.public_key()).unwrap();
+                let sig: String = key.sign_p256(&message).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+                json!({ "keyid": id, "sig": sig })
+            })
+            .collect();
+        whole["signatures"] = signatures.into();
+        fs::write(self.file(name), serde_json::to_vec(&whole).unwrap()).unwrap();
+    }
+}
+
+const STORED: Adding = Adding { stored: true, sources: Vec::new(), signers: Vec::new() };
+
+fn digests(bytes: &[u8]) -> Digests {
+    Hasher::hash(bytes, Algorithms::SHA256)
+}
+
+#[test]
+fn a_listed_file_is_vouched_for_and_no_other() {
+    let place = Place::new();
+    let registry = place.load(day(1)).unwrap();
+    assert_eq!(registry.versions(), Versions { root: 1, timestamp: 1, snapshot: 1, targets: 1 });
+    assert!(!registry.is_offline());
+    let listing = registry.check("m", 3, &digests(b"abc"), day(1)).unwrap();
+    assert_eq!((listing.bytes(), listing.added()), (3, day(0).now()));
+    let code =
+        |name, bytes: &[u8]| registry.check(name, bytes.len() as u64, &digests(bytes), day(1)).unwrap_err().code();
+    assert_eq!(code("m", b"abd"), "digest-mismatch");
+    assert_eq!(code("m", b"abcd"), "digest-mismatch");
+    assert_eq!(code("n", b"abc"), "registry-unlisted");
+    let (bytes, source) = registry.fetch("m", 3, day(1), &|_| Ok(())).unwrap();
+    assert!(bytes == b"abc" && source.is_file());
+    assert_eq!(registry.fetch("m", 2, day(1), &|_| Ok(())).unwrap_err().code(), "registry-too-large");
+}
+
+#[test]
+fn a_fetched_file_that_was_exchanged_is_not_believed() {
+    let place = Place::new();
+    let registry = place.load(day(1)).unwrap();
+    let stored = fs::read_dir(place.registry().join("targets")).unwrap().next().unwrap().unwrap().path();
+    for (content, code) in [
+        (&b"abd"[..], "digest-mismatch"),
+        (b"ab", "digest-mismatch"),
+        (b"", "digest-mismatch"),
+        (b"abcd", "registry-too-large"),
+    ] {
+        fs::write(&stored, content).unwrap();
+        assert_eq!(registry.fetch("m", 9, day(1), &|_| Ok(())).unwrap_err().code(), code);
+    }
+    fs::remove_file(stored).unwrap();
+    assert_eq!(registry.fetch("m", 9, day(1), &|_| Ok(())).unwrap_err().code(), "registry-unreachable");
+}
+
+#[test]
+fn rollback_attack() {
+    let place = Place::new();
+    let old = place.copy_metadata();
+    place.refresh(day(1));
+    assert_eq!(place.code(day(1)), "ok");
+    place.put_back(&old);
+    assert_eq!(place.code(day(1)), "registry-rollback");
+    // Somebody who has never seen the newer one cannot know; and what was refused left nothing behind.
+    fs::remove_dir_all(place.folder.join("cache")).unwrap();
+    assert_eq!(place.code(day(1)), "ok");
+}
+
+#[test]
+fn rollback_of_the_targets_under_a_newer_timestamp() {
+    let place = Place::new();
+    let old_targets = fs::read(place.file("1.targets.json")).unwrap();
+    let mut keeper = place.keeper();
+    keeper.revoke(digests(b"abc").sha256.unwrap(), "it lies", day(1));
+    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    assert!(place.load(day(1)).unwrap().model("m").is_none());
+    // The online key alone is stolen: it lists the old targets as the newest.
+    place.forge::<tough::schema::Snapshot>("2.snapshot.json", &[&place.online], |snapshot| {
+        snapshot["version"] = json!(3);
+        snapshot["meta"]["targets.json"] = json!({ "version": 1 });
+    });
+    fs::rename(place.file("2.snapshot.json"), place.file("3.snapshot.json")).unwrap();
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.online], |timestamp| {
+        timestamp["version"] = json!(3);
+        timestamp["meta"]["snapshot.json"] = json!({ "version": 3 });
+    });
+    fs::write(place.file("1.targets.json"), old_targets).unwrap();
+    assert_eq!(place.code(day(1)), "registry-rollback");
+}
+
+#[test]
+fn freeze_attack() {
+    let place = Place::new();
+    assert_eq!(place.code(day(7)), "ok");
+    // Nothing new comes, and what there is ends.
+    assert_eq!(place.code(day(8)), "registry-expired");
+    let registry = {
+        fs::remove_dir_all(place.folder.join("cache")).unwrap();
+        place.load(day(6)).unwrap()
+    };
+    assert_eq!(registry.expires(), day(7).now());
+    // A registry in memory that was loaded in time says nothing when its time is over.
+    assert_eq!(registry.check("m", 3, &digests(b"abc"), day(8)).unwrap_err().code(), "registry-expired");
+    assert_eq!(registry.fetch("m", 3, day(8), &|_| Ok(())).unwrap_err().code(), "registry-expired");
+    assert_eq!(registry.check_not_revoked(&digests(b"x"), day(8)).unwrap_err().code(), "registry-expired");
+}
+
+#[test]
+fn each_role_expires() {
+    for (role, lifetimes) in [
+        ("root", Lifetimes { root: 1, ..Lifetimes::default() }),
+        ("snapshot", Lifetimes { snapshot: 1, ..Lifetimes::default() }),
+        ("targets", Lifetimes { targets: 1, ..Lifetimes::default() }),
+        ("timestamp", Lifetimes { timestamp: 1, ..Lifetimes::default() }),
+    ] {
+        let place = Place::new();
+        let keys: Vec<PrivateKey> =
+            place.root.iter().chain([&place.targets, &place.online]).map(Secret::again).collect();
+        place.keeper().publish(&keys, lifetimes, day(0)).unwrap();
+        assert_eq!(place.code(day(1)), "ok");
+        match place.load(day(2)).unwrap_err() {
+            RegistryError::Expired { role: expired, .. } => assert_eq!(expired, role),
+            error => panic!("{role}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn mix_and_match_attack() {
+    let place = Place::new();
+    let old_snapshot = fs::read(place.file("1.snapshot.json")).unwrap();
+    let old_targets = fs::read(place.file("1.targets.json")).unwrap();
+    let mut keeper = place.keeper();
+    fs::write(place.folder.join("n.bson"), b"abcd").unwrap();
+    keeper.add("n", &place.folder.join("n.bson"), &STORED, day(0)).unwrap();
+    place.publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    let good = place.copy_metadata();
+    // A snapshot, and targets, of another time, each of them signed.
+    fs::write(place.file("2.snapshot.json"), old_snapshot).unwrap();
+    assert_eq!(place.code(day(1)), "registry-mixed");
+    place.put_back(&good);
+    fs::write(place.file("2.targets.json"), old_targets).unwrap();
+    assert_eq!(place.code(day(1)), "registry-mixed");
+    place.put_back(&good);
+    assert_eq!(place.code(day(1)), "ok");
+}
+
+#[test]
+fn endless_data_attack() {
+    for name in ["2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"] {
+        let place = Place::new();
+        let most = shelf::most_bytes(name).unwrap();
+        let file = fs::File::create(place.file(name)).unwrap();
+        file.set_len(most + 1).unwrap();
+        let code = place.code(day(1));
+        // A root that cannot be had is no newer root: that is how the search ends, and freezing is what expiry is for.
+        assert_eq!(code, if name == "2.root.json" { "ok" } else { "registry-too-large" }, "{name}");
+    }
+}
+
+#[test]
+fn more_than_the_timestamp_says_is_too_much() {
+    let place = Place::new();
+    let mut bytes = fs::read(place.file("1.snapshot.json")).unwrap();
+    bytes.extend_from_slice(b"          ");
+    fs::write(place.file("1.snapshot.json"), bytes).unwrap();
+    assert_eq!(place.code(day(1)), "registry-too-large");
+}
+
+#[test]
+fn arbitrary_files_that_nobody_signed() {
+    let place = Place::new();
+    let thief = key();
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&thief], |timestamp| timestamp["version"] = json!(9));
+    assert_eq!(place.code(day(1)), "registry-signature");
+    // The right key of another role is no key of this one.
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.targets], |timestamp| {
+        timestamp["version"] = json!(9)
+    });
+    assert_eq!(place.code(day(1)), "registry-signature");
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[], |_| {});
+    assert_eq!(place.code(day(1)), "registry-signature");
+}
+
+#[test]
+fn a_bit_of_any_metadata_that_flips_is_noticed() {
+    let place = Place::new();
+    let good = place.copy_metadata();
+    for name in ["timestamp.json", "1.snapshot.json", "1.targets.json"] {
+        let bytes = fs::read(place.file(name)).unwrap();
+        for at in (0..bytes.len()).step_by(97) {
+            let mut changed = bytes.clone();
+            changed[at] ^= 1;
+            fs::write(place.file(name), changed).unwrap();
+            let code = place.code(day(1));
+            // White space of a timestamp is not signed, and changes nothing.
+            let harmless = name == "timestamp.json" && bytes[at].is_ascii_whitespace();
+            assert!(code != "ok" || harmless, "{name} at {at}");
+        }
+        place.put_back(&good);
+    }
+}
+
+#[test]
+fn a_threshold_is_not_reached_by_one_key_twice() {
+    let place = Place::new();
+    let [one, two] = [&place.root[0], &place.root[1]];
+    let second = |keys: &[&Secret]| {
+        fs::copy(place.file("1.root.json"), place.file("2.root.json")).unwrap();
+        place.forge::<tough::schema::Root>("2.root.json", keys, |root| root["version"] = json!(2));
+        let code = place.code(day(1));
+        let _ = fs::remove_dir_all(place.folder.join("cache"));
+        code
+    };
+    assert_eq!(second(&[one]), "registry-signature");
+    assert_eq!(second(&[one, one]), "registry-signature");
+    assert_eq!(second(&[one, &place.targets]), "registry-signature");
+    assert_eq!(second(&[one, two]), "ok");
+}
+
+#[test]
+fn a_threshold_is_not_reached_by_one_key_under_two_names() {
+    let place = Place::new();
+    let [one, two] = [&place.root[0], &place.root[1]];
+    fs::copy(place.file("1.root.json"), place.file("2.root.json")).unwrap();
+    // The same key with a remark has another name. A root that says so is signed as it must be.
+    place.forge::<tough::schema::Root>("2.root.json", &[one, two], |root| {
+        root["version"] = json!(2);
+        let id = keeper::key_id_of(&one.public_key()).unwrap();
+        let mut twin = root["keys"][&id].clone();
+        twin["remark"] = json!("another one");
+        let key: tough::schema::key::Key = serde_json::from_value(twin.clone()).unwrap();
+        let twin_id: String = key.key_id().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        root["roles"]["root"]["keyids"].as_array_mut().unwrap().push(json!(twin_id));
+        root["keys"][&twin_id] = twin;
+    });
+    assert_eq!(place.code(day(1)), "registry-signature");
+}
+
+#[test]
+fn roles_that_there_are_not() {
+    let place = Place::new();
+    let metadata = place.copy_metadata();
+    // The wrong role under the right name.
+    fs::copy(place.file("1.snapshot.json"), place.file("1.targets.json")).unwrap();
+    assert_ne!(place.code(day(1)), "ok");
+    place.put_back(&metadata);
+    // A root without a role.
+    fs::copy(place.file("1.root.json"), place.file("2.root.json")).unwrap();
+    place.forge::<tough::schema::Root>("2.root.json", &[&place.root[0], &place.root[1]], |root| {
+        root["version"] = json!(2);
+        root["roles"].as_object_mut().unwrap().remove("snapshot");
+    });
+    assert_eq!(place.code(day(1)), "registry-signature");
+    place.put_back(&metadata);
+    fs::remove_dir_all(place.folder.join("cache")).unwrap();
+    // One that the specification does not have.
+    let text = fs::read_to_string(place.file("1.root.json")).unwrap();
+    let error = place.at();
+    let unknown = text.replace("\"timestamp\": {", "\"oracle\": {");
+    assert_ne!(unknown, text);
+    let at = RegistryAt { root: unknown.into_bytes(), ..error };
+    assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-root");
+}
+
+#[test]
+fn delegations_are_refused() {
+    let place = Place::new();
+    let change = |targets: &mut Value| {
+        targets["delegations"] = json!({ "keys": {}, "roles": [{
+            "name": "other", "keyids": [], "threshold": 1, "paths": ["*"], "terminating": false
+        }] });
+    };
+    place.forge::<tough::schema::Targets>("1.targets.json", &[&place.targets], change);
+    place.forge::<tough::schema::Snapshot>("1.snapshot.json", &[&place.online], |snapshot| {
+        snapshot["meta"] = json!({ "targets.json": { "version": 1 }, "other.json": { "version": 1 } });
+    });
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.online], |timestamp| {
+        timestamp["meta"] = json!({ "snapshot.json": { "version": 1 } });
+    });
+    assert_eq!(place.code(day(1)), "registry-malformed");
+}
+
+#[test]
+fn what_version_1_does_not_have_is_refused() {
+    for change in [
+        (|targets| targets["targets"]["m"]["custom"]["airlock"]["only_on"] = json!("tuesdays")) as fn(&mut Value),
+        |targets| targets["airlock"]["version"] = json!(2),
+        |targets| targets["airlock"]["frozen"] = json!(true),
+        |targets| drop(targets["airlock"].as_object_mut().unwrap().remove("revoked")),
+        |targets| drop(targets.as_object_mut().unwrap().remove("airlock")),
+        |targets| {
+            targets["airlock"]["revoked"] = json!([{ "sha256": "00", "at": "2025-01-01T00:00:00Z", "reason": "x" }])
+        },
+        |targets| targets["targets"]["m"]["custom"]["airlock"]["added"] = json!("yesterday"),
+        |targets| targets["targets"]["m"]["custom"] = json!({}),
+        |targets| {
+            let model = targets["targets"]["m"].clone();
+            targets["targets"]["../m"] = model;
+        },
+        |targets| {
+            let model = targets["targets"]["m"].clone();
+            targets["targets"]["a\u{202e}m"] = model;
+        },
+        |targets| targets["spec_version"] = json!("2.0.0"),
+    ] {
+        let place = Place::new();
+        place.forge::<tough::schema::Targets>("1.targets.json", &[&place.targets], change);
+        place.forge::<tough::schema::Snapshot>("1.snapshot.json", &[&place.online], |snapshot| {
+            snapshot["meta"] = json!({ "targets.json": { "version": 1 } });
+        });
+        place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.online], |timestamp| {
+            timestamp["meta"] = json!({ "snapshot.json": { "version": 1 } });
+        });
+        assert_eq!(place.code(day(1)), "registry-malformed");
+        // A place that could be taken for another one has its own word.
+        place.forge::<tough::schema::Targets>("1.targets.json", &[&place.targets], |targets| {
+            *targets = json!({
+                "_type": "targets", "spec_version": "1.0.0", "version": 1, "expires": "2030-01-01T00:00:00Z",
+                "airlock": { "version": 1, "revoked": [] },
+                "targets": { "m": { "length": 3, "hashes": { "sha256": "00".repeat(32) }, "custom": { "airlock": {
+                    "added": "2024-01-01T00:00:00Z", "signers": [], "sources": ["https://a@b.example/m"]
+                } } } },
+            });
+        });
+        assert_eq!(place.code(day(1)), "registry-source");
+    }
+}
+
+#[test]
+fn nesting_without_end_is_refused() {
+    let place = Place::new();
+    for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+        let text = format!("{}1{}", open.repeat(10_000), close.repeat(10_000));
+        fs::write(place.file("timestamp.json"), text).unwrap();
+        assert_eq!(place.code(day(1)), "registry-malformed");
+    }
+}
+
+#[test]
+fn what_was_kept_stands_for_a_registry_that_is_away_until_it_expires() {
+    let place = Place::new();
+    let at = place.at();
+    assert_eq!(at.clone().offline().load(day(1)).unwrap_err().code(), "registry-unreachable");
+    at.load(day(1)).unwrap();
+    fs::rename(place.registry(), place.folder.join("away")).unwrap();
+    for at in [at.clone(), at.clone().offline()] {
+        let registry = at.load(day(2)).unwrap();
+        assert!(registry.is_offline());
+        assert!(registry.check("m", 3, &digests(b"abc"), day(2)).is_ok());
+    }
+    assert_eq!(at.load(day(8)).unwrap_err().code(), "registry-expired");
+}
+
+#[test]
+fn what_was_kept_is_verified_again() {
+    let place = Place::new();
+    let at = place.at();
+    at.load(day(1)).unwrap();
+    let kept = cache_of(&at);
+    for name in ["timestamp.json", "1.snapshot.json", "1.targets.json"] {
+        let bytes = fs::read(kept.join(name)).unwrap();
+        let text = String::from_utf8(bytes.clone()).unwrap();
+        for (changed, codes) in [
+            (
+                text.replacen("\"version\": 1", "\"version\": 7", 1),
+                &["registry-signature", "registry-mixed", "registry-cache"][..],
+            ),
+            (text[..text.len() / 2].to_owned(), &["registry-cache", "registry-mixed", "registry-malformed"]),
+            (String::new(), &["registry-cache", "registry-mixed", "registry-malformed"]),
+        ] {
+            fs::write(kept.join(name), changed).unwrap();
+            let code = at.clone().offline().load(day(1)).map_or_else(|error| error.code(), |_| "ok");
+            assert!(codes.contains(&code), "{name}: {code}");
+        }
+        fs::write(kept.join(name), bytes).unwrap();
+    }
+    assert!(at.clone().offline().load(day(1)).is_ok());
+    // A timestamp that was seen and cannot be read any more is no reason to believe an old one.
+    fs::write(kept.join("timestamp.json"), "x").unwrap();
+    assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-cache");
+}
+
+#[test]
+fn a_clock_that_was_set_back_is_noticed() {
+    let place = Place::new();
+    place.load(day(6)).unwrap();
+    assert_eq!(place.code(day(5)), "registry-clock");
+    assert_eq!(place.code(day(6)), "ok");
+}
+
+#[test]
+fn keys_are_changed_and_the_old_ones_are_worth_nothing() {
+    let mut place = Place::new();
+    let at = place.at();
+    at.load(day(0)).unwrap();
+    let old = place.copy_metadata();
+    let (new_online, new_root) = (key(), key());
+    let mut keeper = place.keeper();
+    for role in [Role::Snapshot, Role::Timestamp] {
+        keeper.rotate(role, &[new_online.public_key()], &[place.online.public_key()], None).unwrap();
+    }
+    keeper.rotate(Role::Root, &[new_root.public_key()], &[place.root[1].public_key()], None).unwrap();
+    // The old root's keys and the new one's must both agree.
+    let error = place.publish(keeper, &[&place.root[0], &new_root, &place.targets, &new_online], day(1)).unwrap_err();
+    assert_eq!(error.code(), "registry-keys");
+    assert_eq!(place.copy_metadata().len(), old.len());
+    let mut keeper = place.keeper();
+    for role in [Role::Snapshot, Role::Timestamp] {
+        keeper.rotate(role, &[new_online.public_key()], &[place.online.public_key()], None).unwrap();
+    }
+    keeper.rotate(Role::Root, &[new_root.public_key()], &[place.root[1].public_key()], None).unwrap();
+    let keys = [&place.root[0], &place.root[1], &new_root, &new_online];
+    let versions = place.publish(keeper, &keys, day(1)).unwrap();
+    assert_eq!((versions.root, versions.targets), (2, 1));
+    let stolen = std::mem::replace(&mut place.online, new_online);
+    assert_eq!(at.load(day(1)).unwrap().versions(), versions);
+    // Whoever has the old online key can sign what he likes.
+    let good = place.copy_metadata();
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&stolen], |timestamp| timestamp["version"] = json!(99));
+    assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-signature");
+    // Hiding the new root and serving what was good before it brings the old keys back to nobody who has seen it.
+    place.put_back(&old);
+    assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-signature");
+    place.put_back(&good);
+    assert!(at.load(day(1)).is_ok());
+    // And what is seen under the new keys is not forgotten for the sake of the trusted root that has the old ones.
+    place.refresh(day(2));
+    at.load(day(2)).unwrap();
+    place.put_back(&good);
+    assert_eq!(at.load(day(2)).unwrap_err().code(), "registry-rollback");
+}
+
+#[test]
+fn a_model_is_revoked_under_every_name_and_for_good() {
+    let place = Place::new();
+    let before = place.load(day(0)).unwrap();
+    assert!(before.check("m", 3, &digests(b"abc"), day(0)).is_ok());
+    let mut keeper = place.keeper();
+    let abc = digests(b"abc").sha256.unwrap();
+    keeper.revoke(abc, "it lies", day(1));
+    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    let registry = place.load(day(1)).unwrap();
+    let code = |name| registry.check(name, 3, &digests(b"abc"), day(1)).unwrap_err().code();
+    assert_eq!((code("m"), code("other")), ("registry-revoked", "registry-revoked"));
+    let error = registry.check_not_revoked(&digests(b"abc"), day(1)).unwrap_err();
+    assert_eq!(error.to_string(), "the registry has revoked this file (m): it lies");
+    let mut keeper = place.keeper();
+    assert_eq!(keeper.add("n", &place.folder.join("m.bson"), &STORED, day(1)).unwrap_err().code(), "registry-revoked");
+    // Its name can go on with another file.
+    fs::write(place.folder.join("m2.bson"), b"abcd").unwrap();
+    keeper.add("m", &place.folder.join("m2.bson"), &STORED, day(1)).unwrap();
+    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    let registry = place.load(day(1)).unwrap();
+    assert!(registry.check("m", 4, &digests(b"abcd"), day(1)).is_ok());
+    assert_eq!(registry.check("m", 3, &digests(b"abc"), day(1)).unwrap_err().code(), "registry-revoked");
+}
+
+#[test]
+fn a_keeper_is_told_what_is_missing_and_nothing_is_half_written() {
+    let place = Place::new();
+    let before = place.copy_metadata();
+    let mut keeper = place.keeper();
+    fs::write(place.folder.join("n.bson"), b"abcd").unwrap();
+    let file = place.folder.join("n.bson");
+    assert_eq!(keeper.add("m", &file, &STORED, day(0)).unwrap_err().code(), "registry-listed");
+    assert_eq!(keeper.update("n", &file, &STORED, day(0)).unwrap_err().code(), "registry-unlisted");
+    assert_eq!(keeper.add("../n", &file, &STORED, day(0)).unwrap_err().code(), "registry-name");
+    let nowhere = Adding { stored: false, ..STORED };
+    assert_eq!(keeper.add("n", &file, &nowhere, day(0)).unwrap_err().code(), "registry-nowhere");
+    assert_eq!(keeper.add("n", &place.folder, &STORED, day(0)).unwrap_err().code(), "registry-io");
+    assert_eq!(
+        keeper.rotate(Role::Root, &[], &[place.targets.public_key()], None).unwrap_err().code(),
+        "registry-unknown-key"
+    );
+    assert_eq!(
+        keeper.rotate(Role::Root, &[], &[place.root[0].public_key()], None).unwrap_err().code(),
+        "registry-threshold"
+    );
+    assert_eq!(keeper.rotate(Role::Root, &[], &[], Some(0)).unwrap_err().code(), "registry-threshold");
+    assert_eq!(keeper.rotate(Role::Root, &[], &[], Some(3)).unwrap_err().code(), "registry-threshold");
+    keeper.add("n", &file, &STORED, day(0)).unwrap();
+    let error = place.publish(keeper, &[&place.online], day(0)).unwrap_err();
+    assert_eq!(error.code(), "registry-keys");
+    assert!(error.to_string().contains("the targets metadata need 1 of their keys"), "{error}");
+    let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
+    assert_eq!(names(&place.copy_metadata()), names(&before));
+    let new = NewRegistry::default();
+    assert_eq!(Keeper::init(&place.registry(), &new, day(0)).unwrap_err().code(), "registry-exists");
+    let empty = place.folder.join("empty");
+    fs::create_dir(&empty).unwrap();
+    assert_eq!(Keeper::init(&empty, &new, day(0)).unwrap_err().code(), "registry-no-keys");
+    let minisign = PublicKey::parse(b"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").unwrap();
+    let new = Role::ALL.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![minisign.clone()], 1));
+    assert_eq!(Keeper::init(&empty, &new, day(0)).unwrap_err().code(), "registry-key-kind");
+}
+
+#[test]
+fn a_trusted_root_that_is_none_is_refused() {
+    let place = Place::new();
+    let good = fs::read(place.file("1.root.json")).unwrap();
+    let mut unsigned: Value = serde_json::from_slice(&good).unwrap();
+    unsigned["signatures"] = json!([]);
+    for root in [b"".to_vec(), b"{}".to_vec(), serde_json::to_vec(&unsigned).unwrap(), vec![b' '; 1 << 20]] {
+        let at = RegistryAt { root, ..place.at() };
+        assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-root");
+    }
+    // The root of somebody else's registry.
+    let other = Place::new();
+    let at = RegistryAt { root: fs::read(other.file("1.root.json")).unwrap(), ..place.at() };
+    assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-signature");
+}

@@ -1,0 +1,293 @@
+//! Loading a registry: the chain of roots that was seen, the verifier's own steps, expiry by the caller's clock, and keeping
+//! what has held.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, SystemTime};
+
+use serde::de::DeserializeOwned;
+use tough::schema::key::Key;
+use tough::schema::{Root, Signed, Timestamp};
+use tough::{ExpirationEnforcement, Limits, Repository, RepositoryLoader};
+use url::Url;
+
+use super::error::{RegistryError, escaped};
+use super::shelf::{self, Shelf};
+use super::{Location, Registry, RegistryAt, Versions, View, cache_of, content};
+use crate::{Clock, files};
+
+/// See [`RegistryAt::load`].
+pub(super) fn load(at: &RegistryAt, clock: Clock) -> Result<Registry, RegistryError> {
+    let cache = Cache::open(cache_of(at))?;
+    cache.check_time(clock)?;
+    let online = if at.offline { None } else { Some(verify(at, &cache, Some(&at.location), clock)) };
+    let registry = match online {
+        Some(Err(RegistryError::Unreachable { message })) => match verify(at, &cache, None, clock) {
+            Err(RegistryError::Unreachable { .. }) => return Err(RegistryError::Unreachable { message }),
+            kept => kept?,
+        },
+        None => verify(at, &cache, None, clock)?,
+        Some(online) => online?,
+    };
+    cache.keep_time(clock)?;
+    Ok(registry)
+}
+
+/// One way through the verifier; from what was kept if there is no location to ask.
+fn verify(
+    at: &RegistryAt,
+    cache: &Cache,
+    location: Option<&Location>,
+    clock: Clock,
+) -> Result<Registry, RegistryError> {
+    if u64::try_from(at.root.len()).is_ok_and(|len| len > shelf::MOST_ROOT) {
+        return Err(RegistryError::Root { message: "it is too long".to_owned() });
+    }
+    let root = cache.newest_root(&at.root)?;
+    let seen = cache.seen()?;
+    let given = Arc::new(Mutex::new(BTreeMap::new()));
+    let shelf = Shelf { location: location.cloned(), kept: cache.folder.clone(), given: Arc::clone(&given) };
+    let repository = run(root, shelf, seen.0.clone())?;
+    let given = given.lock().unwrap_or_else(PoisonError::into_inner);
+    let registry = view(at, &repository, location.is_none(), clock)?;
+    if location.is_some() {
+        cache.keep(&given)?;
+    }
+    Ok(registry)
+}
+
+/// Lets the verifier work, on a thread of its own: whoever calls may be in the middle of something that waits as well.
+fn run(root: Vec<u8>, shelf: Shelf, seen: PathBuf) -> Result<Repository, RegistryError> {
+    let base = Url::parse("http://registry.invalid/metadata/").map_err(RegistryError::malformed)?;
+    let targets = Url::parse("http://registry.invalid/targets/").map_err(RegistryError::malformed)?;
+    let limits = Limits {
+        max_root_size: shelf::MOST_ROOT,
+        max_targets_size: shelf::MOST_TARGETS,
+        max_timestamp_size: shelf::MOST_TIMESTAMP,
+        max_snapshot_size: shelf::MOST_SNAPSHOT,
+        max_root_updates: MOST_ROOTS,
+    };
+    let work = move || -> Result<Repository, RegistryError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
+        runtime.block_on(async {
+            let loader = RepositoryLoader::new(&root, base, targets).transport(shelf).limits(limits).datastore(seen);
+            // By the caller's clock, below.
+            let loader = loader.expiration_enforcement(ExpirationEnforcement::Unsafe);
+            loader.load().await.map_err(|error| RegistryError::of(&error))
+        })
+    };
+    thread::scope(|scope| {
+        let worker = thread::Builder::new().name("airlock-registry".to_owned()).spawn_scoped(scope, work)?;
+        worker.join().unwrap_or_else(|_| Err(RegistryError::malformed("the verifier ended without a word")))
+    })
+}
+
+/// What the verified metadata say, if they say it now.
+fn view(at: &RegistryAt, repository: &Repository, offline: bool, clock: Clock) -> Result<Registry, RegistryError> {
+    let (root, timestamp) = (&repository.root().signed, &repository.timestamp().signed);
+    let (snapshot, targets) = (&repository.snapshot().signed, &repository.targets().signed);
+    check_root(root)?;
+    for version in [&timestamp.spec_version, &snapshot.spec_version, &targets.spec_version] {
+        check_spec(version)?;
+    }
+    let roles = [
+        ("root", root.expires),
+        ("timestamp", timestamp.expires),
+        ("snapshot", snapshot.expires),
+        ("targets", targets.expires),
+    ];
+    let now = clock.now();
+    for (role, expires) in roles {
+        let expires = SystemTime::from(expires);
+        if now > expires {
+            return Err(RegistryError::Expired { role, expires: content::shown(expires) });
+        }
+    }
+    let (expiring, expires) = roles.into_iter().min_by_key(|&(_, expires)| expires).unwrap_or(("root", root.expires));
+    let (models, revoked) = content::read(targets)?;
+    Ok(Registry(Arc::new(View {
+        location: at.location.clone(),
+        versions: Versions {
+            root: root.version.get(),
+            timestamp: timestamp.version.get(),
+            snapshot: snapshot.version.get(),
+            targets: targets.version.get(),
+        },
+        expires: expires.into(),
+        expiring,
+        models,
+        revoked,
+        offline,
+    })))
+}
+
+/// What the verifier does not ask of a root: file names with versions, and that no key stands there twice, since a key
+/// under two names would count twice towards a threshold.
+pub(super) fn check_root(root: &Root) -> Result<(), RegistryError> {
+    check_spec(&root.spec_version)?;
+    if !root.consistent_snapshot {
+        return Err(RegistryError::malformed("it has no consistent snapshots"));
+    }
+    let mut keys = BTreeSet::new();
+    for key in root.keys.values() {
+        let public = match key {
+            Key::Rsa { keyval, .. } => keyval.public.to_vec(),
+            Key::Ed25519 { keyval, .. } => keyval.public.to_vec(),
+            Key::Ecdsa { keyval, .. } | Key::EcdsaOld { keyval, .. } => keyval.public.to_vec(),
+        };
+        if !keys.insert(public) {
+            return Err(RegistryError::Signature { message: "a key stands in the root under two names".to_owned() });
+        }
+    }
+    Ok(())
+}
+
+fn check_spec(version: &str) -> Result<(), RegistryError> {
+    if version.split('.').next() == Some("1") {
+        return Ok(());
+    }
+    Err(RegistryError::malformed("it is of another version of the specification than 1"))
+}
+
+/// What was seen of a registry, in a folder of its own that one process has at a time.
+struct Cache {
+    folder: PathBuf,
+    _held: File,
+}
+
+/// What the verifier compares with: a folder with the metadata that were seen last, which goes when this is dropped.
+struct Seen(PathBuf);
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        // It is made anew each time, and nothing in it is needed again.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+impl Cache {
+    fn open(folder: PathBuf) -> Result<Self, RegistryError> {
+        fs::create_dir_all(&folder)?;
+        let held = File::options().create(true).truncate(false).write(true).open(folder.join(".held"))?;
+        held.lock()?;
+        Ok(Self { folder, _held: held })
+    }
+
+    fn damaged(&self, message: &dyn std::fmt::Display) -> RegistryError {
+        RegistryError::Cache { folder: self.folder.display().to_string(), message: escaped(message) }
+    }
+
+    fn read(&self, name: &str, most: u64) -> Result<Option<Vec<u8>>, RegistryError> {
+        match files::read(&self.folder.join(name), most) {
+            Ok(Some(bytes)) => Ok(Some(bytes)),
+            Ok(None) => Err(self.damaged(&format_args!("{name} is too long"))),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The newest root to which the trusted one leads by what was seen. A registry that hides a newer one is not followed back.
+    fn newest_root(&self, trusted: &[u8]) -> Result<Vec<u8>, RegistryError> {
+        let unusable = |message: &dyn std::fmt::Display| RegistryError::Root { message: escaped(message) };
+        let mut root: Signed<Root> = serde_json::from_slice(trusted).map_err(|error| unusable(&error))?;
+        root.signed.verify_role(&root).map_err(|error| unusable(&error))?;
+        check_root(&root.signed)?;
+        let mut newest = trusted.to_owned();
+        for _ in 0..MOST_ROOTS {
+            let next = root.signed.version.get().saturating_add(1);
+            let name = format!("{next}.root.json");
+            let Some(bytes) = self.read(&name, shelf::MOST_ROOT)? else { break };
+            let damaged = |error: &dyn std::fmt::Display| self.damaged(&format_args!("{name}: {error}"));
+            let next_root: Signed<Root> = serde_json::from_slice(&bytes).map_err(|error| damaged(&error))?;
+            root.signed.verify_role(&next_root).map_err(|error| damaged(&error))?;
+            next_root.signed.verify_role(&next_root).map_err(|error| damaged(&error))?;
+            if next_root.signed.version.get() != next {
+                return Err(damaged(&"it is of another version"));
+            }
+            check_root(&next_root.signed)?;
+            (root, newest) = (next_root, bytes);
+        }
+        Ok(newest)
+    }
+
+    /// The last timestamp and snapshot that held, where the verifier looks for them.
+    fn seen(&self) -> Result<Seen, RegistryError> {
+        let folder = self.folder.join(format!(".seen-{}", std::process::id()));
+        // From a process of the same number that was ended.
+        if folder.exists() {
+            fs::remove_dir_all(&folder)?;
+        }
+        fs::create_dir(&folder)?;
+        let seen = Seen(folder);
+        let Some(bytes) = self.read("timestamp.json", shelf::MOST_TIMESTAMP)? else { return Ok(seen) };
+        let timestamp: Signed<Timestamp> = self.parse("timestamp.json", &bytes)?;
+        fs::write(seen.0.join("timestamp.json"), &bytes)?;
+        let version = timestamp.signed.meta.get("snapshot.json").map(|meta| meta.version);
+        let name = format!("{}.snapshot.json", version.map_or(0, std::num::NonZeroU64::get));
+        let missing = || self.damaged(&format_args!("{name} is missing"));
+        let bytes = self.read(&name, shelf::MOST_SNAPSHOT)?.ok_or_else(missing)?;
+        self.parse::<Signed<tough::schema::Snapshot>>(&name, &bytes)?;
+        fs::write(seen.0.join("snapshot.json"), &bytes)?;
+        Ok(seen)
+    }
+
+    /// The verifier takes no notice of what it cannot read; then an old registry would be as good as a new one.
+    fn parse<T: DeserializeOwned>(&self, name: &str, bytes: &[u8]) -> Result<T, RegistryError> {
+        serde_json::from_slice(bytes).map_err(|error| self.damaged(&format_args!("{name}: {error}")))
+    }
+
+    /// Keeps metadata that have held: the timestamp last, which says what belongs to it, and then nothing older.
+    fn keep(&self, given: &BTreeMap<String, Vec<u8>>) -> Result<(), RegistryError> {
+        let write = |name: &str, bytes: &[u8]| {
+            let path = self.folder.join(name);
+            if files::read(&path, shelf::MOST_TARGETS).is_ok_and(|old| old.is_some_and(|old| old == bytes)) {
+                return Ok(());
+            }
+            files::replace(&path, bytes)
+        };
+        for (name, bytes) in given.iter().filter(|(name, _)| *name != "timestamp.json") {
+            write(name, bytes)?;
+        }
+        if let Some(bytes) = given.get("timestamp.json") {
+            write("timestamp.json", bytes)?;
+        }
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else { continue };
+            let is_old = name.ends_with(".snapshot.json") || name.ends_with(".targets.json");
+            if is_old && !given.contains_key(name) {
+                fs::remove_file(entry.path())?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever can set the clock back could make what has expired new again.
+    fn check_time(&self, clock: Clock) -> Result<(), RegistryError> {
+        let Some(bytes) = self.read(TIME, 64)? else { return Ok(()) };
+        let seconds = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
+        let seconds: u64 = seconds.ok_or_else(|| self.damaged(&format_args!("{TIME} is no time")))?;
+        let seen = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
+        let latest = clock.now().checked_add(SLACK);
+        if seen.is_none() || seen > latest {
+            return Err(RegistryError::Clock { folder: self.folder.display().to_string() });
+        }
+        Ok(())
+    }
+
+    fn keep_time(&self, clock: Clock) -> Result<(), RegistryError> {
+        let now = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(files::replace(&self.folder.join(TIME), format!("{}\n", now.as_secs()).as_bytes())?)
+    }
+}
+
+/// How often a registry may have changed its keys since the trusted root.
+const MOST_ROOTS: u64 = 256;
+const TIME: &str = "time";
+/// Clocks are set right now and then.
+const SLACK: Duration = Duration::from_mins(5);
