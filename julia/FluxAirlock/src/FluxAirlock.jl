@@ -5,6 +5,8 @@ Opens Flux models (`.bson`) that nobody has to trust, whatever version of Flux w
 """
 module FluxAirlock
 
+using LinearAlgebra: LinearAlgebra
+
 include("errors.jl")
 export AirlockError, MalformedFile, LimitExceeded, NotVerified, InputError, OutputError, UsageError, UnusableValue, UnknownLayer,
     EngineError, LibraryNotFound, AbiMismatch
@@ -24,7 +26,10 @@ include("state.jl")
 include("convert.jl")
 include("register.jl")
 
+include("callables.jl")
+include("table.jl")
 include("rebuild.jl")
 export rebuild
+include("loadmodel.jl")
 
 end

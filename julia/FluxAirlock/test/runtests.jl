@@ -31,4 +31,8 @@ include("support.jl")
     include("session.jl")
     Base.find_package("JLD2") === nothing || include("jld2.jl")
     include("docs.jl")
+    include("flux_table.jl")
 end
+
+# Where Flux is installed: the same models in Flux itself.
+VERSION >= v"1.10" && Base.find_package("Flux") !== nothing && include("flux.jl")
