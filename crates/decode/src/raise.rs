@@ -20,7 +20,7 @@ use crate::{
     closure::{self, Extent, Index, Recognition},
     ix, len32,
     names::{self, NameId},
-    tape::{Form, RecordId, Tag, Tape, decimal_len},
+    tape::{Form, Record, RecordId, Tag, Tape, decimal_len},
     types,
 };
 
@@ -51,11 +51,6 @@ const UNVISITED: u32 = u32::MAX;
 const VISITING: u32 = u32::MAX - 1;
 /// An entry that is the data of a document: to reach it again is to share it.
 const TAKEN: u32 = u32::MAX - 2;
-
-/// From so many elements on, room for them is made at once.
-const MANY: usize = 256;
-/// What a number takes in the answer, but for those at the start of a file.
-const NUMBER_BYTES: usize = 6;
 
 /// More dimensions than any convolution has, both sides counted.
 const MOST_EXTENTS: usize = 16;
@@ -237,41 +232,33 @@ impl<'t> Raise<'t> {
 
     /// Raises the numbers that are the next elements of an array: where files have many elements, most of them are these.
     fn numbers(&mut self) -> Result<(), Stop> {
-        let Some(frame) = self.frames.last_mut() else { return Ok(()) };
-        let mut id = frame.cursor;
-        let left = ix(frame.end.saturating_sub(id));
-        if left > MANY {
-            // Once, and not again and again: to move what has grown costs more than to write it.
-            self.classes.reserve(left);
-            self.values.reserve(left);
-            self.out.nodes.reserve(left.saturating_mul(NUMBER_BYTES));
-        }
-        let records = self.tape.records.get(ix(id)..ix(frame.end)).unwrap_or(&[]);
-        let numbers = records.iter().map_while(|record| number_form(record.form).map(|number| (record, number)));
+        let Some(&Frame { cursor: id, end, .. }) = self.frames.last() else { return Ok(()) };
+        let tape = self.tape;
+        let records = tape.records.get(ix(id)..ix(end)).unwrap_or(&[]);
+        let run = records.iter().take_while(|record| number_form(record.form).is_some()).count();
+        let granted = ix(self.limits.nodes.saturating_sub(self.out.nodes.count()));
+        let numbers = || records.iter().take(run.min(granted)).filter_map(number);
+        let first = self.out.nodes.count();
         // How long the key is, and from which one on keys are longer.
         let (mut key_len, mut longer) = (0_u32, 0_u32);
-        for (record, (eltype, sort)) in numbers {
-            if self.out.nodes.count() >= self.limits.nodes {
-                self.at = id;
-                return Err(self.limit(Limit::Nodes));
-            }
+        let written = self.out.nodes.push_numbers(numbers().map(|(record, eltype, _)| {
             if record.key() >= longer {
                 key_len = decimal_len(record.key());
                 longer = 10_u32.checked_pow(key_len).unwrap_or(u32::MAX);
             }
-            let offset = record.offset.wrapping_add(key_len).wrapping_add(2);
-            let Ok(node) = self.out.nodes.push_number(eltype, offset) else {
-                self.at = id;
-                return Err(self.limit(Limit::AnswerBytes));
-            };
-            let sort = if sort == Sort::True && record.a == 0 { Sort::False } else { sort };
-            self.classes.push(Class::of(sort));
-            self.values.push(node);
-            id = id.wrapping_add(1);
+            (eltype, record.offset.wrapping_add(key_len).wrapping_add(2))
+        }));
+        let end = self.out.nodes.count();
+        let next = id.saturating_add(end.saturating_sub(first));
+        if written.is_err() || run > granted {
+            self.at = next;
+            return Err(self.limit(if written.is_err() { Limit::AnswerBytes } else { Limit::Nodes }));
         }
         if let Some(frame) = self.frames.last_mut() {
-            frame.cursor = id;
+            frame.cursor = next;
         }
+        self.classes.extend(numbers().map(|(_, _, sort)| Class::of(sort)));
+        self.values.extend(first..end);
         Ok(())
     }
 
@@ -1264,6 +1251,12 @@ const fn number_form(form: Form) -> Option<(Eltype, Sort)> {
         Form::Int64 => Some((Eltype::Int64, Sort::Integer)),
         _ => None,
     }
+}
+
+/// A number of the file: its record, what it is, and how it counts where a field is judged.
+fn number(record: &Record) -> Option<(&Record, Eltype, Sort)> {
+    let (eltype, sort) = number_form(record.form)?;
+    Some((record, eltype, if sort == Sort::True && record.a == 0 { Sort::False } else { sort }))
 }
 
 /// Ids as the bytes that the answer has of them.

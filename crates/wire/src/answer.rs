@@ -52,11 +52,6 @@ impl Writer {
         Self { bytes: Vec::new(), count: 0, most }
     }
 
-    /// Makes room for `bytes` bytes more, or for as many as may still be written.
-    pub fn reserve(&mut self, bytes: usize) {
-        self.bytes.reserve(bytes.min(self.most.saturating_sub(self.bytes.len())));
-    }
-
     /// How many entries there are.
     #[must_use]
     pub const fn count(&self) -> u32 {
@@ -102,6 +97,34 @@ impl Writer {
     pub fn push_number(&mut self, eltype: Eltype, offset: u32) -> Result<u32, Full> {
         self.bytes_of(Head::of(NUMBER).byte(eltype.index()).varint(offset))?;
         self.counted()
+    }
+
+    /// Adds numbers like [`Writer::push_number`], all at once where all can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`] if there is no room left; [`Writer::count`] says how many were written.
+    pub fn push_numbers(&mut self, mut numbers: impl Iterator<Item = (Eltype, u32)>) -> Result<(), Full> {
+        let most = numbers.size_hint().1.unwrap_or(usize::MAX).saturating_mul(Head::MOST);
+        if most > self.most.saturating_sub(self.bytes.len()) {
+            return numbers.try_for_each(|(eltype, offset)| self.push_number(eltype, offset).map(|_| ()));
+        }
+        let (mut piece, mut filled, mut count) = ([0; PIECE], 0_usize, self.count);
+        for (eltype, offset) in numbers {
+            let head = Head::of(NUMBER).byte(eltype.index()).varint(offset);
+            if let Some(word) = piece.get_mut(filled..).and_then(|rest| rest.first_chunk_mut()) {
+                *word = head.word.to_le_bytes();
+            }
+            filled = filled.saturating_add(head.len());
+            count = count.checked_add(1).ok_or(Full)?;
+            if filled > PIECE.saturating_sub(size_of::<u64>()) {
+                self.bytes.extend_from_slice(piece.get(..filled).unwrap_or(&[]));
+                filled = 0;
+            }
+        }
+        self.bytes.extend_from_slice(piece.get(..filled).unwrap_or(&[]));
+        self.count = count;
+        Ok(())
     }
 
     #[inline]
@@ -151,7 +174,13 @@ const TENSOR: u8 = 13;
 const TEXT: u8 = 14;
 const TUPLE: u8 = 15;
 
+/// Numbers are gathered in pieces of so many bytes.
+const PIECE: usize = 512;
+
 impl Head {
+    /// How many bytes it has at most.
+    const MOST: usize = 7;
+
     fn of(variant: u8) -> Self {
         Self { word: variant.into(), bits: 8 }
     }
@@ -458,6 +487,28 @@ mod tests {
             assert_eq!(Writer::new(fits).push_node(&node), Ok(0), "{node:?}");
             assert_eq!(Writer::new(most).push_node(&node), Err(Full), "{node:?}");
         }
+    }
+
+    #[test]
+    fn many_numbers_are_written_as_each_of_them() {
+        let numbers: Vec<_> = (0..1000_u32).map(|i| (Eltype::ALL[ix(i) % Eltype::ALL.len()], i * i * i)).collect();
+        for count in [0, 1, 72, 73, 128, 1000] {
+            let mut each = Writer::new(usize::MAX);
+            numbers[..count].iter().for_each(|&(eltype, offset)| {
+                each.push_number(eltype, offset).unwrap();
+            });
+            for most in [0, 6, 500, each.bytes.len(), each.bytes.len() + 1, usize::MAX] {
+                let mut all = Writer::new(most);
+                let written = all.push_numbers(numbers[..count].iter().copied());
+                assert_eq!(written.is_ok(), each.bytes.len() <= most, "{count} {most}");
+                assert!(each.bytes.starts_with(&all.bytes) && all.bytes.len() <= most);
+                assert!(written.is_err() || all.bytes == each.bytes && all.count() == each.count());
+            }
+        }
+    }
+
+    fn ix(n: u32) -> usize {
+        usize::try_from(n).unwrap()
     }
 
     #[test]
