@@ -462,15 +462,15 @@ typedef struct airlock_model_info {
  */
 typedef struct airlock_evidence {
   /**
-   * What sort of thing it is: `pin`.
+   * What sort of thing it is: `pin`, `registry` or `signature`. The report has the rest of it.
    */
   struct airlock_text kind;
   /**
-   * The digest that it gives: `sha256:…`.
+   * The digest of the file for which it holds: `sha256:…`.
    */
   struct airlock_text digest;
   /**
-   * The name under which a lock file gives it.
+   * The name under which a lock file gives it, if one does.
    */
   struct airlock_text lock;
 } airlock_evidence;

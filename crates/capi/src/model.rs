@@ -7,7 +7,7 @@ use std::borrow::Cow;
 use std::ffi::c_char;
 use std::sync::OnceLock;
 
-use flux_airlock::report::WrittenByEntry;
+use flux_airlock::report::{EvidenceEntry, WrittenByEntry};
 use flux_airlock::{AsideName, Model, SandboxFigures, Value};
 use flux_airlock_export::{ExportError, Overwrite, Safetensors, Spec, to_file};
 
@@ -141,11 +141,11 @@ pub unsafe extern "C" fn airlock_model_info_read(model: u64, out: *mut ModelInfo
 #[repr(C)]
 #[derive(Clone, Copy)]
 pub struct Evidence {
-    /// What sort of thing it is: `pin`.
+    /// What sort of thing it is: `pin`, `registry` or `signature`. The report has the rest of it.
     pub kind: Text,
-    /// The digest that it gives: `sha256:…`.
+    /// The digest of the file for which it holds: `sha256:…`.
     pub digest: Text,
-    /// The name under which a lock file gives it.
+    /// The name under which a lock file gives it, if one does.
     pub lock: Text,
 }
 
@@ -166,8 +166,11 @@ pub unsafe extern "C" fn airlock_model_evidence(
         let evidence = object.model()?.model.evidence();
         piece.fill(evidence.len(), |index| {
             let entry = evidence.get(index).ok_or_else(lost)?;
-            let lock = Text::maybe(entry.lock.as_deref());
-            Ok(Evidence { kind: Text::new(entry.kind), digest: Text::new(&entry.digest), lock })
+            let lock = match entry {
+                EvidenceEntry::Pin { lock, .. } => lock.as_deref(),
+                _ => None,
+            };
+            Ok(Evidence { kind: Text::new(entry.kind()), digest: Text::new(entry.digest()), lock: Text::maybe(lock) })
         })
     })
 }
