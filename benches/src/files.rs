@@ -356,13 +356,13 @@ mod tests {
             assert_eq!(bytes.len(), usize::try_from(file.bytes).unwrap());
             assert_eq!(elements(bson::RawDocument::from_bytes(&bytes).unwrap()).unwrap(), file.elements);
             let model = airlock.open_unverified(flux_airlock::Input::bytes(bytes)).unwrap();
-            let (opaque, summary) = (model.opaque().len(), model.variables().next().unwrap().value.summary());
-            assert_eq!(opaque, 0, "{summary}");
+            let (opaque, tree) = (model.opaque().len(), model.variables().next().unwrap().value.tree());
+            assert_eq!(opaque, 0, "{tree}");
             match file.shape {
                 Shape::Weights => assert_eq!(model.tensors().count(), 8),
                 Shape::List => assert_eq!(model.scalars().len(), 123),
                 Shape::Chain | Shape::Deep => {
-                    assert_eq!(summary.matches("Dense(2 => 2, relu)").count(), 7, "{summary}");
+                    assert_eq!(tree.matches("Dense(2 => 2, relu)").count(), 7, "{tree}");
                 }
             }
         }
