@@ -1,8 +1,7 @@
 //! What a file costs grows with its length, whatever it shares and however often.
 
 use bson::{RawArrayBuf, RawBson, RawDocumentBuf, rawdoc};
-use flux_airlock::{Airlock, Input};
-use serde_json::Value;
+use flux_airlock::{Airlock, Input, Limits, SandboxFigures};
 
 use crate::support::none;
 
@@ -125,15 +124,142 @@ fn different_keys(count: usize) -> RawDocumentBuf {
     (0..count).map(|i| (key(i), RawBson::Null)).collect()
 }
 
+fn different_long_keys(count: usize) -> RawDocumentBuf {
+    let key = |i: usize| bson::raw::CString::try_from(format!("a name of more than fifteen bytes {i}")).unwrap();
+    (0..count).map(|i| (key(i), RawBson::Null)).collect()
+}
+
+/// Symbols that differ in one byte, and not in the last ones.
+fn different_symbols(count: usize) -> RawDocumentBuf {
+    rawdoc! { "m": list((0..count).map(|i| symbol(&format!("{i:06}........"))) ) }
+}
+
+/// Dictionaries in dictionaries, as deep as is granted, with an array in each.
+fn paths(count: usize) -> RawDocumentBuf {
+    let deep = (0..100).fold(array(&[1]), |inner, _| rawdoc! { "key": inner, "other": array(&[2]) }.into());
+    rawdoc! { "m": list((0..count / 100).map(|_| deep.clone())) }
+}
+
+fn array(bytes: &[u8]) -> RawBson {
+    bson::Binary { subtype: bson::spec::BinarySubtype::Generic, bytes: bytes.to_vec() }.into()
+}
+
+/// Arrays, which are all compared with each other for overlaps.
+fn arrays(count: usize) -> RawDocumentBuf {
+    rawdoc! { "m": list((0..count).map(|i| array(&i.to_le_bytes()))) }
+}
+
+/// Arrays of Tracker: each has a gradient beside it.
+fn asides(count: usize) -> RawDocumentBuf {
+    let numbers = || rawdoc! { "tag": "array", "type": datatype("Core.Float32", list([])), "size": [1_i64], "data": array(&[0; 4]) };
+    let tracked = || {
+        let call = structure(datatype("Flux.Tracker.Call", list([])), [RawBson::Null, tuple([])]);
+        let tracker = structure(
+            datatype("Flux.Tracker.Tracked", list([])),
+            [0_i64.into(), call, true.into(), numbers().into(), numbers().into()],
+        );
+        structure(datatype("Flux.Tracker.TrackedArray", list([])), [tracker, numbers().into(), numbers().into()])
+    };
+    rawdoc! { "m": list((0..count).map(|_| tracked())) }
+}
+
+/// Every entry is met once.
+fn entries(count: usize) -> RawDocumentBuf {
+    let references = (1..=count).map(|index| backref(i64::try_from(index).unwrap()));
+    rawdoc! { "m": list(references), "_backrefs": list((0..count).map(|_| tuple([]))) }
+}
+
+/// No entry is ever met.
+fn dead_entries(count: usize) -> RawDocumentBuf {
+    rawdoc! { "m": 1_i64, "_backrefs": list((0..count).map(|_| datatype("Core.Float32", list([])))) }
+}
+
 /// Makes a file of about this many values.
 type Shape = fn(usize) -> RawDocumentBuf;
 
 /// What a file costs, and for what it was refused, if it was.
 fn fuel(airlock: &Airlock, file: &RawDocumentBuf) -> (u64, String) {
-    let report = airlock.inspect(Input::bytes(file.as_bytes())).unwrap();
-    let report: Value = serde_json::to_value(&report).unwrap();
-    let code = report["refusal"]["code"].as_str().unwrap_or("opened");
-    (report["sandbox"]["fuel_used"].as_u64().unwrap(), code.to_owned())
+    let (figures, code) = cost(airlock, file.as_bytes().to_vec());
+    (figures.fuel_used, code)
+}
+
+fn cost(airlock: &Airlock, file: Vec<u8>) -> (SandboxFigures, String) {
+    let report = airlock.inspect(Input::bytes(file)).unwrap();
+    let code = report.refusal.as_ref().map_or("opened", |refusal| refusal.code.as_str());
+    (report.sandbox.unwrap(), code.to_owned())
+}
+
+/// A list of so many integers.
+fn integers(count: usize) -> Vec<u8> {
+    let mut elements = Vec::new();
+    for i in 0..count {
+        elements.push(0x12);
+        elements.extend_from_slice(format!("{i}\0").as_bytes());
+        elements.extend_from_slice(&i.to_le_bytes());
+    }
+    variable(0x04, &document(&elements))
+}
+
+/// An array of so many bytes, which cost no memory until they are looked at.
+fn weights(count: usize) -> Vec<u8> {
+    let len = u32::try_from(count).unwrap().to_le_bytes();
+    let head = variable(0x05, &[&len[..], &[0]].concat());
+    let mut file = vec![0; head.len() + count];
+    file[..head.len() - 1].copy_from_slice(&head[..head.len() - 1]);
+    let len = u32::try_from(file.len()).unwrap();
+    file[..4].copy_from_slice(&len.to_le_bytes());
+    file
+}
+
+fn variable(kind: u8, value: &[u8]) -> Vec<u8> {
+    document(&[&[kind, b'x', 0], value].concat())
+}
+
+fn document(elements: &[u8]) -> Vec<u8> {
+    let len = u32::try_from(elements.len() + 5).unwrap().to_le_bytes();
+    [&len[..], elements, &[0]].concat()
+}
+
+#[test]
+fn cost_follows_elements() {
+    let limits = Limits::builder().elements((1 << 24) - 1).nodes((1 << 24) - 1).memory_bytes(2 << 30);
+    let limits = limits.answer_bytes(256 << 20).build().unwrap();
+    let airlock = Airlock::builder().limits(limits).build().unwrap();
+    let of = |count: u32| {
+        let (figures, code) = cost(&airlock, integers(usize::try_from(count).unwrap()));
+        assert_eq!(code, "opened");
+        [figures.fuel_used, figures.memory_bytes].map(|cost| cost / u64::from(count))
+    };
+    let (small, large) = (of(20_000), of(2_000_000));
+    // Each element costs the same, and has some room in memory whether or not it is used.
+    assert!(large[0] <= small[0] * 6 / 5, "fuel {small:?}, then {large:?}");
+    assert!(large[1] <= 120, "bytes {large:?}");
+}
+
+#[test]
+fn cost_does_not_follow_weights() {
+    let airlock = Airlock::new().unwrap();
+    let of = |bytes| {
+        let (figures, code) = cost(&airlock, weights(bytes));
+        assert_eq!(code, "opened");
+        (figures.fuel_used, figures.memory_bytes)
+    };
+    let (fuel, memory) = of(1 << 20);
+    for bytes in [1 << 22, 1 << 28, 1 << 30] {
+        let (found, found_memory) = of(bytes);
+        // Larger numbers have more digits.
+        assert!(found <= fuel + 100 && found_memory == memory, "{bytes}: {found}, {fuel} before");
+    }
+}
+
+#[test]
+fn a_million_entries_open() {
+    let limits = Limits::builder().elements((1 << 24) - 1).build().unwrap();
+    let airlock = Airlock::builder().limits(limits).build().unwrap();
+    for shape in [entries as Shape, dead_entries] {
+        let ((some, _), (all, code)) = (fuel(&airlock, &shape(10_000)), fuel(&airlock, &shape(1_000_000)));
+        assert!(code == "opened" && all <= some * 120, "{code}: {some}, then {all}");
+    }
 }
 
 #[test]
@@ -147,12 +273,19 @@ fn many_closures_over_one_body_look_at_it_once() {
 #[test]
 fn twice_the_file_costs_about_twice_the_fuel() {
     let airlock = Airlock::new().unwrap();
-    let shapes: [(&str, Shape); 8] = [
+    let shapes: [(&str, Shape); 15] = [
+        ("arrays", arrays),
+        ("asides", asides),
         ("closures", closures),
+        ("dead entries", dead_entries),
         ("dictionaries", dictionaries),
         ("different keys", different_keys),
+        ("different long keys", different_long_keys),
+        ("different symbols", different_symbols),
+        ("entries", entries),
         ("doubling", doubling),
         ("named tuples", named_tuples),
+        ("paths", paths),
         ("types of long paths", types_of_long_paths),
         ("types of many parameters", types_of_many_parameters),
         ("views", views),
