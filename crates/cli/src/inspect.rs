@@ -9,6 +9,7 @@ use flux_airlock::{Airlock, Model, Report, SandboxFigures, TypeMap};
 use crate::args::{Inspect, LimitArgs, TypesArgs};
 use crate::evidence::{self, Need, Required};
 use crate::examine::{self, Verdict};
+use crate::many;
 use crate::table::{self, Align};
 use crate::terminal::{Failure, Status, Terminal, Tone};
 use crate::text;
@@ -16,23 +17,17 @@ use crate::text;
 pub(crate) fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::IfAny)?;
     let airlock = airlock(&args.limits, &args.types)?;
-    let mut status = Status::Opened;
-    let mut shown = 0_usize;
-    for file in &args.files {
+    let only = args.files.len() == 1;
+    many::each(&args.files, terminal, |file, terminal| {
         let verdict = examine::examine(&airlock, file, &required, terminal);
-        status = status.max(verdict.status());
         if args.json {
-            json(&verdict, args.files.len() == 1, terminal)?;
+            json(&verdict, only, terminal)?;
         } else if !matches!(verdict, Verdict::Failed) {
-            if shown > 0 {
-                terminal.line("")?;
-            }
-            shown = shown.saturating_add(1);
+            terminal.block()?;
             show(file, &verdict, terminal)?;
         }
-        terminal.flush()?;
-    }
-    Ok(status)
+        Ok(verdict.status())
+    })
 }
 
 /// An airlock under these limits, that knows these types.
@@ -57,7 +52,7 @@ pub(crate) fn json(verdict: &Verdict, only: bool, terminal: &mut Terminal) -> Re
         Verdict::Refused(_, report) => report,
         Verdict::Failed => return Ok(()),
     };
-    let indented = only && terminal.is_terminal();
+    let indented = only && Terminal::is_terminal();
     report.write_json(terminal.out(), indented)?;
     terminal.line("")
 }
@@ -146,7 +141,7 @@ fn arrays(report: &Report, terminal: &mut Terminal) -> Result<(), Failure> {
     let widest = report.tensors().map(|array| row(&array, DIGEST_LEN).iter().map(|cell| cell.chars().count()).sum());
     let widest: usize = widest.max().unwrap_or(0);
     // Five columns with two spaces before each.
-    let fits = widest.saturating_add(10) <= terminal.columns();
+    let fits = widest.saturating_add(10) <= Terminal::columns();
     let digits = if fits || terminal.verbose { DIGEST_LEN } else { SHORT_DIGEST_LEN };
     heading(terminal, report.tensors().count(), "array", "arrays")?;
     let dim = terminal.painter(Tone::Dim);

@@ -23,6 +23,7 @@ mod convert;
 mod evidence;
 mod examine;
 mod inspect;
+mod many;
 mod pin;
 mod progress;
 mod table;

@@ -27,7 +27,7 @@ impl Progress {
     pub(crate) fn new(terminal: &Terminal, what: String, total: Option<u64>) -> Self {
         let done = Arc::new(AtomicU64::new(0));
         let (end, ended) = channel();
-        let wanted = !terminal.quiet && std::io::stderr().is_terminal();
+        let wanted = !terminal.quiet && !terminal.is_recorder() && std::io::stderr().is_terminal();
         let watched = Arc::clone(&done);
         let show = move || {
             if ended.recv_timeout(PATIENCE) != Err(RecvTimeoutError::Timeout) {

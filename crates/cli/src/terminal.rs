@@ -73,27 +73,116 @@ pub(crate) enum Tone {
 
 /// The two outputs.
 pub(crate) struct Terminal {
-    out: BufWriter<Stdout>,
+    out: Out,
     pub(crate) verbose: bool,
     pub(crate) quiet: bool,
     color: bool,
+}
+
+/// Where the outputs go.
+enum Out {
+    Direct {
+        out: BufWriter<Stdout>,
+        /// Was a block of lines begun?
+        has_blocks: bool,
+    },
+    /// They are kept, to be given out later.
+    Kept(Record),
+}
+
+/// What was said, in order.
+#[derive(Default)]
+pub(crate) struct Record(Vec<Said>);
+
+enum Said {
+    /// A block of lines begins.
+    Block,
+    Error(String),
+    Out(Vec<u8>),
+}
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::Direct { out, .. } => out.write(bytes),
+            Self::Kept(Record(said)) => {
+                match said.last_mut() {
+                    Some(Said::Out(before)) => before.extend_from_slice(bytes),
+                    _ => said.push(Said::Out(bytes.to_vec())),
+                }
+                Ok(bytes.len())
+            }
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self {
+            Self::Direct { out, .. } => out.flush(),
+            Self::Kept(_) => Ok(()),
+        }
+    }
 }
 
 impl Terminal {
     pub(crate) fn new(display: &Display) -> Self {
         let out = io::stdout();
         let color = display.color.is_used(out.is_terminal());
-        Self { out: BufWriter::with_capacity(BUFFER_BYTES, out), verbose: display.verbose, quiet: display.quiet, color }
+        let out = Out::Direct { out: BufWriter::with_capacity(BUFFER_BYTES, out), has_blocks: false };
+        Self { out, verbose: display.verbose, quiet: display.quiet, color }
+    }
+
+    /// One that says the same and keeps it: see [`Terminal::replay`].
+    pub(crate) fn recorder(&self) -> Self {
+        let &Self { verbose, quiet, color, .. } = self;
+        Self { out: Out::Kept(Record::default()), verbose, quiet, color }
+    }
+
+    /// What was kept so far.
+    pub(crate) fn take_record(&mut self) -> Record {
+        match &mut self.out {
+            Out::Direct { .. } => Record::default(),
+            Out::Kept(record) => std::mem::take(record),
+        }
+    }
+
+    /// Says what another one has kept.
+    pub(crate) fn replay(&mut self, Record(said): Record) -> Result<(), Failure> {
+        for said in said {
+            match said {
+                Said::Block => self.block()?,
+                Said::Error(line) => self.say(line),
+                Said::Out(bytes) => self.write(&bytes)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Is what is said kept?
+    pub(crate) fn is_recorder(&self) -> bool {
+        matches!(self.out, Out::Kept(_))
     }
 
     /// Is the standard output a terminal?
-    pub(crate) fn is_terminal(&self) -> bool {
-        self.out.get_ref().is_terminal()
+    pub(crate) fn is_terminal() -> bool {
+        io::stdout().is_terminal()
+    }
+
+    /// Begins a block of lines, which an empty line separates from the one before.
+    pub(crate) fn block(&mut self) -> Result<(), Failure> {
+        match &mut self.out {
+            Out::Direct { out, has_blocks } => {
+                if std::mem::replace(has_blocks, true) {
+                    writeln!(out)?;
+                }
+            }
+            Out::Kept(Record(said)) => said.push(Said::Block),
+        }
+        Ok(())
     }
 
     /// How many columns the standard output has; as many as you like where it is no terminal.
-    pub(crate) fn columns(&self) -> usize {
-        let size = self.is_terminal().then(|| console::Term::stdout().size_checked()).flatten();
+    pub(crate) fn columns() -> usize {
+        let size = Self::is_terminal().then(|| console::Term::stdout().size_checked()).flatten();
         size.map_or(usize::MAX, |(_, columns)| columns.into())
     }
 
@@ -137,9 +226,18 @@ impl Terminal {
 
     /// Says what went wrong. Names in it are escaped already; what the system says is escaped here.
     pub(crate) fn error(&mut self, sentence: &str) {
-        // There is nobody else to tell.
-        let _ = self.out.flush();
-        let _ = writeln!(io::stderr().lock(), "airlock: {}", text::line(sentence));
+        self.say(format!("airlock: {}", text::line(sentence)));
+    }
+
+    fn say(&mut self, line: String) {
+        match &mut self.out {
+            Out::Direct { out, .. } => {
+                // There is nobody else to tell.
+                let _ = out.flush();
+                let _ = writeln!(io::stderr().lock(), "{line}");
+            }
+            Out::Kept(Record(said)) => said.push(Said::Error(line)),
+        }
     }
 
     /// Says something that is no result and no error, unless nobody wants to hear it.
@@ -164,7 +262,9 @@ impl Terminal {
             Err(failure) => {
                 // It would be tried once more otherwise.
                 let status = self.fail(&failure);
-                let _ = self.out.into_parts();
+                if let Out::Direct { out, .. } = self.out {
+                    let _ = out.into_parts();
+                }
                 status
             }
         }

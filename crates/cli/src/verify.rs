@@ -6,7 +6,7 @@ use crate::args::Verify;
 use crate::evidence::{Need, Required};
 use crate::examine::{self, Verdict};
 use crate::terminal::{Failure, Status, Terminal, Tone};
-use crate::{inspect, text};
+use crate::{inspect, many, text};
 
 pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::Yes)?;
@@ -14,12 +14,11 @@ pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Fail
     if args.evidence.unverified {
         examine::warn_unverified(terminal);
     }
-    let mut status = Status::Opened;
-    for file in &args.files {
+    let only = args.files.len() == 1;
+    many::each(&args.files, terminal, |file, terminal| {
         let verdict = examine::examine(&airlock, file, &required, terminal);
-        status = status.max(verdict.status());
         if args.json {
-            inspect::json(&verdict, args.files.len() == 1, terminal)?;
+            inspect::json(&verdict, only, terminal)?;
         } else {
             let name = text::name(file.as_os_str());
             match &verdict {
@@ -38,9 +37,8 @@ pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Fail
                 terminal.remark(&format!("{name}: {sandbox}"));
             }
         }
-        terminal.flush()?;
-    }
-    Ok(status)
+        Ok(verdict.status())
+    })
 }
 
 /// The digest, how many arrays there are, and what vouches for them.

@@ -96,6 +96,46 @@ mod inspect {
         assert_eq!(verdicts, ["opened", "refused", "opened"]);
     }
 
+    /// The output of many files is that of each, one after another, whatever is worked on at the same time.
+    #[test]
+    fn says_of_many_files_what_it_says_of_each() {
+        let folder = folder();
+        let large = folder.path().join("large.bson");
+        // Larger than what is worked on ahead of its turn, and refused for its end.
+        fs::write(&large, bson_of_bytes(&["weights"]).into_iter().chain(vec![0; 5 << 20]).collect::<Vec<u8>>())
+            .unwrap();
+        let (large, missing) = (large.to_str().unwrap().to_owned(), folder.path().join("none.bson"));
+        let missing = missing.to_str().unwrap().to_owned();
+        let one = [genuine("lenet.bson"), bad(), genuine("dense.bson"), missing, large, genuine("mlp.bson")];
+        let many: Vec<&str> = (0..5).flat_map(|_| &one).map(String::as_str).collect();
+        // How long it took is another number each time.
+        let timeless = |ran: &str| {
+            let mut lines: Vec<String> = ran.lines().map(str::to_owned).collect();
+            for line in &mut lines {
+                if let Ok(mut report) = serde_json::from_str::<Value>(line) {
+                    report["sandbox"]["wall_us"] = Value::Null;
+                    *line = report.to_string();
+                } else if line.starts_with("  sandbox ") {
+                    line.truncate(line.rfind(", ").unwrap());
+                }
+            }
+            lines.join("\n")
+        };
+        for arguments in [&["inspect"][..], &["inspect", "--json"], &["verify", "--unverified"]] {
+            let of = |files: &[&str]| {
+                let ran = run(&[arguments, files].concat());
+                ran.ends_with(if files.len() > 1 { 2 } else { ran.code.unwrap() });
+                (timeless(&ran.stdout), ran.stderr)
+            };
+            let each: Vec<_> = many.iter().map(|file| of(&[file])).collect();
+            let said = |part: fn(&(String, String)) -> &str, between: &str| {
+                each.iter().map(part).filter(|said| !said.is_empty()).collect::<Vec<_>>().join(between)
+            };
+            let blank = if arguments == ["inspect"] { "\n\n" } else { "\n" };
+            assert_eq!(of(&many), (said(|(out, _)| out, blank), said(|(_, errors)| errors, "")), "{arguments:?}");
+        }
+    }
+
     #[test]
     fn checks_evidence_if_there_is_any() {
         let file = genuine("dense.bson");
