@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod bench;
+mod counts;
 mod fixtures;
 mod guest;
 mod header;
@@ -24,6 +25,8 @@ fn main() -> ExitCode {
     let result = match (command.to_str(), rest.as_slice()) {
         (Some("bench"), []) => bench::run(false),
         (Some("bench"), ["--quick"]) => bench::run(true),
+        (Some("counts"), []) => counts::write(),
+        (Some("counts"), ["--check"]) => counts::check(),
         (Some("fixtures"), []) => fixtures::write(),
         (Some("fixtures"), ["--check"]) => fixtures::check(),
         (Some("guest"), []) => guest::write(),
@@ -65,6 +68,8 @@ usage: cargo xtask COMMAND
 
   bench              measure, and write docs/performance.md, docs/performance/ and the README's figures
   bench --quick      measure a little, and write target/bench
+  counts             count instructions, and write benches/counts.txt
+  counts --check     compare them with what is there
   fixtures           write tests/corpus/reject and tests/corpus/accept/made
   fixtures --check   compare them with what is there
   guest              build the guest and its WASI form, and write host/guest/*
