@@ -110,6 +110,20 @@ Examples:
   airlock pin --lock models/airlock.lock models/*.bson
   airlock pin --update model.bson            The model has changed, and that is right.")]
     Pin(PinFiles),
+    /// Signs files with a private key.
+    ///
+    /// One file is signed by its bytes, and may be renamed later. A folder, or several files that are all there is in the
+    /// signature's folder, are signed together, each under its name. Files are hashed and not parsed.
+    ///
+    /// The passphrase of an encrypted key is read from --passphrase-file, from the environment variable
+    /// `AIRLOCK_PASSPHRASE`, or from the terminal.
+    #[command(after_help = "\
+Examples:
+  airlock sign model.bson --key team.pem -o model.sig
+  airlock sign models/ --key team.pem -o models/model.sig --ignore logs
+  airlock sign model.bson --key team.pem --certificate team-chain.pem -o model.sig
+  airlock sign model.bson --key team.key --format minisign -o model.bson.minisig")]
+    Sign(SignFiles),
     /// Prints completions for a shell.
     #[command(after_help = "\
 Examples:
@@ -212,6 +226,49 @@ pub(crate) struct PinFiles {
     pub(crate) files: Vec<PathBuf>,
 }
 
+#[derive(Args, Debug)]
+pub(crate) struct SignFiles {
+    /// The private key: PKCS#8 in PEM (P-256, P-384 or P-521), or a secret key of minisign. Others may not be able to
+    /// read it.
+    #[arg(long, value_name = "PEM")]
+    pub(crate) key: PathBuf,
+    /// Where to write the signature.
+    #[arg(short, long, value_name = "SIGNATURE")]
+    pub(crate) output: PathBuf,
+    /// The format.
+    #[arg(long, value_name = "FORMAT", default_value = "oms")]
+    pub(crate) format: SignatureFormat,
+    /// The certificate of the key, and those that lead to a root.
+    #[arg(long, value_name = "PEM")]
+    pub(crate) certificate: Option<PathBuf>,
+    /// Leave out what lies here in the signed folder, and below.
+    #[arg(long, value_name = "NAME")]
+    pub(crate) ignore: Vec<String>,
+    /// What minisign is to sign beside the file. Default: time and name.
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) comment: Option<String>,
+    /// A file whose first line is the passphrase. Others may not be able to read it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    /// Replace SIGNATURE if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// A file or a folder, or several files.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a signature can be made as.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum SignatureFormat {
+    /// minisign, over the digest of one file.
+    Minisign,
+    /// minisign as it was before, over one file itself.
+    MinisignLegacy,
+    /// OpenSSF Model Signing: a Sigstore bundle.
+    Oms,
+}
+
 /// Why the files may be opened.
 #[derive(Args, Debug)]
 #[command(next_help_heading = "Evidence (all of it must hold)")]
@@ -222,8 +279,20 @@ pub(crate) struct EvidenceArgs {
     /// A lock file that names the files.
     #[arg(long, value_name = "FILE")]
     pub(crate) lock: Vec<PathBuf>,
+    /// A signature over the files: an OpenSSF Model Signing bundle, or of minisign.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) signature: Vec<PathBuf>,
+    /// The public key that has made the signatures: PEM or of minisign. One for all, or one for each, in their order.
+    #[arg(long, value_name = "PEM", requires = "signature", conflicts_with = "certificate_root")]
+    pub(crate) public_key: Vec<PathBuf>,
+    /// Certificates, to one of which those in the signatures must lead.
+    #[arg(long, value_name = "PEM", requires = "signature")]
+    pub(crate) certificate_root: Option<PathBuf>,
+    /// The folder that the signatures are about, if they are about one. Default: where each of them lies.
+    #[arg(long, value_name = "FOLDER", requires = "signature")]
+    pub(crate) signed_folder: Option<PathBuf>,
     /// Open without any evidence.
-    #[arg(long, conflicts_with_all = ["pin", "lock"])]
+    #[arg(long, conflicts_with_all = ["pin", "lock", "signature"])]
     pub(crate) unverified: bool,
 }
 

@@ -9,7 +9,7 @@ use flux_airlock::Model;
 use flux_airlock_export::{ExportError, Overwrite, Safetensors, Spec, to_file};
 
 use crate::args::{Convert, Format};
-use crate::evidence::{Need, Required, is_stdin};
+use crate::evidence::{self, Need, Required, is_stdin};
 use crate::examine::{self, STDIN, Verdict};
 use crate::inspect;
 use crate::progress::Progress;
@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Convert, terminal: &mut Terminal) -> Result<Status, Fai
         Ok(said) => {
             if let Some(sandbox) = terminal.verbose.then(|| inspect::sandbox(&model.sandbox())) {
                 terminal.remark(&sandbox);
+                evidence::remark(&model, terminal);
             }
             terminal.remark(&format!("wrote {}: {said}", text::name(output.as_os_str())));
             Ok(Status::Opened)
@@ -138,7 +139,8 @@ fn is_same(one: &Path, other: &Path) -> bool {
     real(one).is_some_and(|one| real(other).is_some_and(|other| one == other))
 }
 
-fn unwritten(output: &Path, error: &ExportError) -> Failure {
+/// Why the output was not written, and what to do.
+pub(crate) fn unwritten(output: &Path, error: &ExportError) -> Failure {
     let hint =
         if matches!(error, ExportError::Exists) && is_replaceable(output) { "; --force replaces it" } else { "" };
     Failure::new(format!("{}: {error}{hint} ({})", text::name(output.as_os_str()), error.code()))

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use flux_airlock::report::EvidenceEntry;
-use flux_airlock::{Evidence, LockFile, Pin};
+use flux_airlock::{Evidence, LockFile, Model, Pin, PublicKey, Roots, Signature, SignedBy};
 
 use crate::args::EvidenceArgs;
 use crate::examine::STDIN;
-use crate::terminal::Failure;
-use crate::text;
+use crate::terminal::{Failure, Terminal};
+use crate::{sign, text};
 
 /// Is evidence needed?
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -23,15 +23,25 @@ pub(crate) enum Need {
 pub(crate) struct Required {
     pins: Vec<Pin>,
     locks: Vec<(PathBuf, LockFile)>,
+    signatures: Vec<Signed>,
+}
+
+/// A signature, whose it must be, and what it may be about.
+struct Signed {
+    path: PathBuf,
+    signature: Signature,
+    by: SignedBy,
+    folder: PathBuf,
 }
 
 impl Required {
     /// Reads what the arguments name.
     pub(crate) fn new(args: &EvidenceArgs, files: &[PathBuf], need: Need) -> Result<Self, Failure> {
-        let EvidenceArgs { pin, lock, unverified } = args;
-        if need == Need::Yes && !unverified && pin.is_empty() && lock.is_empty() {
+        let EvidenceArgs { pin, lock, signature, unverified, .. } = args;
+        if need == Need::Yes && !unverified && pin.is_empty() && lock.is_empty() && signature.is_empty() {
             return Err(Failure::usage(
-                "no evidence for these files: give --pin DIGEST or --lock FILE, or --unverified to do without",
+                "no evidence for these files: give --pin DIGEST, --lock FILE, or --signature FILE and --public-key PEM, or \
+                 --unverified to do without",
             ));
         }
         if !pin.is_empty() && files.len() != 1 {
@@ -49,7 +59,7 @@ impl Required {
                 .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_ref()), error.code())))?;
             locks.push((path.clone(), file));
         }
-        Ok(Self { pins: pin.clone(), locks })
+        Ok(Self { pins: pin.clone(), locks, signatures: signatures(args)? })
     }
 
     /// What must hold of this file; `None` if nothing must.
@@ -60,10 +70,59 @@ impl Required {
         }
         for (path, lock) in &self.locks {
             // A file that cannot have a name in the lock file is looked up under one that no lock file can hold.
-            let outside = || format!("../{}", file.file_name().unwrap_or_default().to_string_lossy());
-            evidence = evidence.and_lock(lock, &LockFile::name_of(path, file).unwrap_or_else(|_| outside()));
+            evidence = evidence.and_lock(lock, &LockFile::name_of(path, file).unwrap_or_else(|_| outside(file)));
+        }
+        for Signed { path, signature, by, folder } in &self.signatures {
+            let mut signature = signature.clone();
+            if !is_stdin(file) {
+                let name = |file: &Path| sign::name_in(folder, file);
+                let own = name(path);
+                // A file that lies elsewhere gets a name that cannot be signed.
+                let name = name(file).unwrap_or_else(|| outside(file));
+                signature = signature.of_folder(folder, name, own.as_deref().as_slice());
+            }
+            evidence = evidence.and_signature(signature, by.clone());
         }
         (!evidence.is_empty()).then_some(evidence)
+    }
+}
+
+/// The name of a file that lies outside of a lock file's folder, or of a signed one.
+fn outside(file: &Path) -> String {
+    format!("../{}", file.file_name().unwrap_or_default().to_string_lossy())
+}
+
+/// Reads the signatures, and the keys or certificates that go with them.
+fn signatures(args: &EvidenceArgs) -> Result<Vec<Signed>, Failure> {
+    let EvidenceArgs { signature, public_key, certificate_root, signed_folder, .. } = args;
+    let signers: Vec<SignedBy> = if let Some(path) = certificate_root {
+        vec![Roots::read(path).map_err(|error| sign::unusable(path, &error))?.into()]
+    } else {
+        let read = |path: &PathBuf| PublicKey::read(path).map_err(|error| sign::unusable(path, &error));
+        public_key.iter().map(|path| read(path).map(SignedBy::from)).collect::<Result<_, _>>()?
+    };
+    if signers.is_empty() && !signature.is_empty() {
+        return Err(Failure::usage(
+            "a signature says nothing without its signer: give --public-key PEM, or --certificate-root PEM",
+        ));
+    }
+    if signers.len() > 1 && signers.len() != signature.len() {
+        return Err(Failure::usage("give one --public-key for all signatures, or one for each, in their order"));
+    }
+    let signed = signature.iter().zip(signers.iter().cycle()).map(|(path, by)| {
+        let read = Signature::read(path);
+        let signature = read
+            .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_os_str()), error.code())))?;
+        let folder = signed_folder.clone().unwrap_or_else(|| sign::folder_of(path).to_owned());
+        Ok(Signed { path: path.clone(), signature, by: by.clone(), folder })
+    });
+    signed.collect()
+}
+
+/// Says what held of a model that was opened.
+pub(crate) fn remark(model: &Model, terminal: &mut Terminal) {
+    for entry in model.evidence() {
+        terminal.remark(&format!("  {}", held(entry)));
     }
 }
 

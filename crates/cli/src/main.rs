@@ -26,6 +26,7 @@ mod inspect;
 mod many;
 mod pin;
 mod progress;
+mod sign;
 mod table;
 mod terminal;
 mod text;
@@ -56,6 +57,7 @@ fn run(command: &Command, terminal: &mut Terminal) -> Result<Status, terminal::F
         Action::Verify(verify) => verify::run(verify, terminal),
         Action::Convert(convert) => convert::run(convert, terminal),
         Action::Pin(pin) => pin::run(pin, terminal),
+        Action::Sign(sign) => sign::run(sign, terminal),
         Action::Completions { shell } => args::completions(*shell, terminal),
         Action::Man { command } => args::man(command.as_deref(), terminal),
     }

@@ -3,7 +3,7 @@
 use flux_airlock::Model;
 
 use crate::args::Verify;
-use crate::evidence::{Need, Required};
+use crate::evidence::{self, Need, Required};
 use crate::examine::{self, Verdict};
 use crate::terminal::{Failure, Status, Terminal, Tone};
 use crate::{inspect, many, text};
@@ -35,6 +35,7 @@ pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Fail
             if let (true, Verdict::Opened(model)) = (terminal.verbose, &verdict) {
                 let sandbox = inspect::sandbox(&model.sandbox());
                 terminal.remark(&format!("{name}: {sandbox}"));
+                evidence::remark(model, terminal);
             }
         }
         Ok(verdict.status())

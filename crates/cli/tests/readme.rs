@@ -42,6 +42,11 @@ fn place() -> tempfile::TempDir {
     copy(&genuine("lenet.bson"), &folder.path().join("model.bson"));
     fs::create_dir_all(folder.path().join("tests/corpus/accept/flux-0.16.9")).unwrap();
     copy(&genuine("lenet.bson"), &folder.path().join("tests/corpus/accept/flux-0.16.9/lenet.bson"));
+    let key = folder.path().join("team.pem");
+    fs::write(&key, include_str!("../../../fuzz/keys/fuzz.pem")).unwrap();
+    #[cfg(unix)]
+    fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    fs::write(folder.path().join("team.pub"), include_str!("../../../fuzz/keys/fuzz.pub")).unwrap();
     folder
 }
 
