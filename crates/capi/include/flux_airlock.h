@@ -47,7 +47,7 @@
 /**
  * The version of this header. Compare it with airlock_abi_version before any other call.
  */
-#define AIRLOCK_ABI_VERSION 1
+#define AIRLOCK_ABI_VERSION 2
 
 /**
  * In the place of a number: there is none.
@@ -423,6 +423,10 @@ typedef struct airlock_model_info {
    * The version of Julia that wrote it, where the file says so.
    */
   struct airlock_text written_by_julia;
+  /**
+   * The versions of BSON.jl that write as the file is written, where that shows: a range, as for Flux.
+   */
+  struct airlock_text written_by_bson_jl;
   /**
    * How many bytes the file has.
    */

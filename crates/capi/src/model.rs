@@ -90,6 +90,8 @@ pub struct ModelInfo {
     pub written_by_flux: Text,
     /// The version of Julia that wrote it, where the file says so.
     pub written_by_julia: Text,
+    /// The versions of BSON.jl that write as the file is written, where that shows: a range, as for Flux.
+    pub written_by_bson_jl: Text,
     /// How many bytes the file has.
     pub file_bytes: u64,
     /// What decoding used of its fuel, about one for each instruction: the same on every machine.
@@ -124,6 +126,7 @@ pub unsafe extern "C" fn airlock_model_info_read(model: u64, out: *mut ModelInfo
             guest_sha256: Text::new(figures.guest_sha256),
             written_by_flux: Text::maybe(opened.written_by.flux.as_deref()),
             written_by_julia: Text::maybe(opened.written_by.julia.as_deref()),
+            written_by_bson_jl: Text::maybe(opened.written_by.bson_jl.as_deref()),
             file_bytes: file.bytes,
             fuel_used: figures.fuel_used,
             fuel_limit: figures.fuel_limit,

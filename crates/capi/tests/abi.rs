@@ -298,6 +298,7 @@ fn expected(model: &Model) -> String {
         Some(figures.guest_sha256),
         written_by.flux.as_deref(),
         written_by.julia.as_deref(),
+        written_by.bson_jl.as_deref(),
     ];
     let arrays: Vec<ArrayView<'_>> = model.arrays().collect();
     writeln!(

@@ -3,7 +3,7 @@
 # Nothing else in the package knows a pointer. A handle is kept alive while memory that belongs to it is read, texts are
 # copied at once, and a status that is not 0 becomes an exception here.
 
-const ABI_VERSION = 1
+const ABI_VERSION = 2
 const NONE = typemax(UInt32)
 
 # Text of the library, or none where `ptr` is null. It lives as long as what it was read from.
@@ -34,6 +34,7 @@ struct ModelInfo
     guest_sha256::Text
     written_by_flux::Text
     written_by_julia::Text
+    written_by_bson_jl::Text
     file_bytes::UInt64
     fuel_used::UInt64
     fuel_limit::UInt64

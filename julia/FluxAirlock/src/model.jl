@@ -39,6 +39,7 @@ function about_model(info::ModelInfo)
         sha256 = text_or_empty(info.file_sha256),
         flux = text(info.written_by_flux),
         julia = text(info.written_by_julia),
+        bson_jl = text(info.written_by_bson_jl),
         sandbox = sandbox,
         nodes = Int(info.nodes),
     )
@@ -399,9 +400,10 @@ report(m::Model; indented::Bool = false) = model_text(m.handle, indented ? MODEL
 """
     written_by(m)
 
-What the shapes in the file prove of what wrote it: a range of versions of `flux` and the version of `julia`, or `nothing`.
+What the shapes in the file prove of what wrote it: ranges of versions of `flux` and `bson_jl`, and the version of `julia`;
+`nothing` where it does not show.
 """
-written_by(m::Model) = (flux = m.about.flux, julia = m.about.julia)
+written_by(m::Model) = (flux = m.about.flux, julia = m.about.julia, bson_jl = m.about.bson_jl)
 
 """
     evidence(m)

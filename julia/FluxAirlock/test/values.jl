@@ -154,4 +154,7 @@ end
     @test [tensor["sha256"] for tensor in report["tensors"]] == [bytes2hex(sha256(raw(a))) for a in values(arrays(m))]
     @test JSON.parse(FluxAirlock.inspect(joinpath(CORPUS, "reject", "array_data_missing.bson")))["verdict"] == "refused"
     @test written_by(m).flux !== nothing
+    for (name, version) in pairs(written_by(m))
+        @test report["written_by"][String(name)] == version
+    end
 end

@@ -366,6 +366,7 @@ static void dump(uint64_t engine, uint64_t options, const char *path) {
     print_text(info.guest_sha256);
     print_text(info.written_by_flux);
     print_text(info.written_by_julia);
+    print_text(info.written_by_bson_jl);
     printf(" %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu64 " %" PRIu32 " %" PRIu32 "\n", info.file_bytes,
            info.fuel_used, info.fuel_limit, info.memory_bytes, info.scalars_more, info.nodes, info.arrays);
     size_t count = 0;
