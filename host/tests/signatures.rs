@@ -63,10 +63,11 @@ fn what_vouches_for_a_file_is_in_its_report() {
     let digest = Digest::Sha256(sha256(FILE)).to_string();
     let by_mini = serde_json::json!({
         "kind": "signature", "format": "minisign", "digest": digest, "key_id": mini.public_key().id(),
-        "comment": comment, "time": 1_735_689_600,
+        "key": mini.public_key().fingerprint(), "comment": comment, "time": 1_735_689_600,
     });
     let by_key = serde_json::json!({
         "kind": "signature", "format": "oms", "digest": digest, "key_id": key.public_key().id(),
+        "key": key.public_key().fingerprint(),
     });
     let pin = serde_json::json!({ "kind": "pin", "digest": digest });
     // Digests come first, whatever the order in which they were given.

@@ -124,6 +124,21 @@ Examples:
   airlock sign model.bson --key team.pem --certificate team-chain.pem -o model.sig
   airlock sign model.bson --key team.key --format minisign -o model.bson.minisig")]
     Sign(SignFiles),
+    /// Explains which files may be opened here, and why one is refused.
+    #[command(subcommand)]
+    Policy(PolicyAction),
+    /// Fetches a model from a registry: verified, isolated, decoded and checked before it is written.
+    ///
+    /// The file appears whole or not at all, and only if the registry lists it, has not revoked it, and it opens. It is taken from
+    /// the registry itself or from a source that the registry permits; a policy is asked about each place first.
+    #[command(after_help = "\
+Examples:
+  airlock get --registry https://models.example.org/registry --root root.json mnist/lenet
+  airlock get --registry /srv/registry --root root.json mnist/lenet -o lenet.bson")]
+    Get(GetModel),
+    /// Keeps a registry of models: names, digests, and what was revoked, as signed metadata (TUF).
+    #[command(subcommand)]
+    Registry(RegistryAction),
     /// Prints completions for a shell.
     #[command(after_help = "\
 Examples:
@@ -291,17 +306,261 @@ pub(crate) struct EvidenceArgs {
     /// The folder that the signatures are about, if they are about one. Default: where each of them lies.
     #[arg(long, value_name = "FOLDER", requires = "signature")]
     pub(crate) signed_folder: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+    /// The name by which the registry lists the one FILE. Default: the file's own; `--name ''` only asks what was revoked.
+    #[arg(long, value_name = "NAME", requires = "registry")]
+    pub(crate) name: Option<String>,
+    /// What may be opened, and by whose word. Default: the policy of the user, else that of the system; an `airlock.toml` in this
+    /// folder or above it can forbid more in any case.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
     /// Open without any evidence.
-    #[arg(long, conflicts_with_all = ["pin", "lock", "signature"])]
+    #[arg(long, conflicts_with_all = ["pin", "lock", "signature", "registry"])]
     pub(crate) unverified: bool,
 }
 
 /// What is known of the files' types.
-#[derive(Args, Debug)]
+#[derive(Args, Debug, Default)]
 pub(crate) struct TypesArgs {
     /// A description of structs of the author's own, which have no names of fields in a file: TOML, as docs/types.md has it.
     #[arg(long = "types", value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
+}
+
+/// Where a registry is, and what is known of it beforehand.
+#[derive(Args, Clone, Debug)]
+pub(crate) struct RegistryArgs {
+    /// A registry: a folder, or an `https://` or `http://` URL.
+    #[arg(long, value_name = "REGISTRY")]
+    pub(crate) registry: Option<String>,
+    /// The registry's root metadata (`1.root.json`), from a source that is not the registry itself.
+    #[arg(long, value_name = "FILE", requires = "registry")]
+    pub(crate) root: Option<PathBuf>,
+    /// Ask nobody, and use what was kept of the registry until it expires.
+    #[arg(long, requires = "registry")]
+    pub(crate) offline: bool,
+    /// Where what was seen of registries is kept. Default: `airlock` in `XDG_CACHE_HOME`, or in `.cache` of the home folder.
+    #[arg(long, value_name = "FOLDER", requires = "registry")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+#[derive(Debug, Subcommand)]
+#[expect(clippy::large_enum_variant, reason = "there is one of it in a process")]
+pub(crate) enum PolicyAction {
+    /// Says in sentences what the policy allows, and which rule each FILE would meet.
+    #[command(after_help = "\
+Examples:
+  airlock policy check
+  airlock policy check --policy policy.toml models/m.bson https://models.example.org/m.bson")]
+    Check {
+        /// The policy. Default: as for the other commands.
+        #[arg(long, value_name = "FILE")]
+        policy: Option<PathBuf>,
+        /// Files, URLs, or `-` for standard input.
+        #[arg(value_name = "FILE")]
+        files: Vec<String>,
+    },
+    /// Says why FILE would be opened, or why it is refused. Nothing of it is decoded.
+    #[command(after_help = "\
+Examples:
+  airlock policy explain --lock airlock.lock model.bson
+  airlock policy explain --policy policy.toml --signature model.sig --public-key team.pub model.bson")]
+    Explain {
+        #[command(flatten)]
+        evidence: EvidenceArgs,
+        /// The file, or `-` for standard input.
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+    },
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct GetModel {
+    #[command(flatten)]
+    pub(crate) registry: RegistryArgs,
+    /// What may be opened, and by whose word. Default: as for the other commands.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) policy: Option<PathBuf>,
+    /// Where to write. Default: the last part of NAME, in this folder.
+    #[arg(short, long, value_name = "OUT")]
+    pub(crate) output: Option<PathBuf>,
+    /// Replace OUT if it exists.
+    #[arg(long)]
+    pub(crate) force: bool,
+    #[command(flatten)]
+    pub(crate) limits: LimitArgs,
+    /// The model's name in the registry.
+    #[arg(value_name = "NAME")]
+    pub(crate) name: String,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum RegistryAction {
+    /// Begins a registry in a folder.
+    ///
+    /// The root keys say which keys there are, and are kept away from every network. The targets keys list and revoke models. The
+    /// online keys sign every week that what there is is of today. Each is a P-256 key (PKCS#8 in PEM).
+    #[command(after_help = "\
+Examples:
+  airlock registry init /srv/registry --root-key root1.pem --root-key root2.pem --root-threshold 2 \\
+      --targets-key models.pem --online-key online.pem")]
+    Init {
+        /// Keys of the root.
+        #[arg(long, value_name = "PEM", required = true)]
+        root_key: Vec<PathBuf>,
+        /// How many of them must sign.
+        #[arg(long, value_name = "N", default_value = "1")]
+        root_threshold: u32,
+        /// Keys of those who list models.
+        #[arg(long, value_name = "PEM", required = true)]
+        targets_key: Vec<PathBuf>,
+        /// How many of them must sign.
+        #[arg(long, value_name = "N", default_value = "1")]
+        targets_threshold: u32,
+        /// Keys for the snapshot and the timestamp.
+        #[arg(long, value_name = "PEM", required = true)]
+        online_key: Vec<PathBuf>,
+        #[command(flatten)]
+        days: DaysArgs,
+        /// A file whose first line is the passphrase of the keys. Others may not be able to read it.
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// The registry's folder.
+        folder: PathBuf,
+    },
+    /// Lists a file under a new name.
+    Add {
+        #[command(flatten)]
+        keeping: Keeping,
+        #[command(flatten)]
+        listing: ListingArgs,
+        /// The model's name.
+        name: String,
+        /// The file.
+        file: PathBuf,
+    },
+    /// Lists another file under a name, or, without one, signs anew what the keys can sign: every week, by a clock.
+    Update {
+        #[command(flatten)]
+        keeping: Keeping,
+        #[command(flatten)]
+        listing: ListingArgs,
+        /// The model's name.
+        #[arg(requires = "file")]
+        name: Option<String>,
+        /// The file.
+        file: Option<PathBuf>,
+    },
+    /// Revokes a file for good, by the name that it has or by its digest. Whatever vouches for it, it is refused.
+    Revoke {
+        #[command(flatten)]
+        keeping: Keeping,
+        /// Why, for whoever will be refused.
+        #[arg(long, value_name = "TEXT")]
+        reason: String,
+        /// A name in the registry, or `sha256:HEX`.
+        #[arg(value_name = "NAME|DIGEST")]
+        what: String,
+    },
+    /// Changes the keys of a role. The root's own keys must sign, the old ones and the new ones.
+    Rotate {
+        #[command(flatten)]
+        keeping: Keeping,
+        /// The role.
+        #[arg(long)]
+        role: RoleArg,
+        /// Public keys to add.
+        #[arg(long, value_name = "PEM")]
+        add: Vec<PathBuf>,
+        /// Public keys to remove.
+        #[arg(long, value_name = "PEM")]
+        remove: Vec<PathBuf>,
+        /// How many of the role's keys must sign.
+        #[arg(long, value_name = "N")]
+        threshold: Option<u32>,
+    },
+    /// Lists the models, and what was revoked.
+    List {
+        /// The registry's folder.
+        #[arg(long, value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+    /// Shows what is said of one model.
+    Show {
+        /// The registry's folder.
+        #[arg(long, value_name = "FOLDER")]
+        folder: PathBuf,
+        /// The model's name.
+        name: String,
+    },
+    /// Verifies a registry as a user would, and says when each role must sign again.
+    Check {
+        /// The registry's folder.
+        #[arg(long, value_name = "FOLDER")]
+        folder: PathBuf,
+    },
+}
+
+/// A registry's folder, and the keys that sign what is changed in it.
+#[derive(Args, Debug)]
+pub(crate) struct Keeping {
+    /// The registry's folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) folder: PathBuf,
+    /// Private keys of the roles that must sign. Others may not be able to read them.
+    #[arg(long, value_name = "PEM", required = true)]
+    pub(crate) key: Vec<PathBuf>,
+    /// A file whose first line is the passphrase of the keys. Others may not be able to read it.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) passphrase_file: Option<PathBuf>,
+    #[command(flatten)]
+    pub(crate) days: DaysArgs,
+}
+
+/// How long what is signed now holds.
+#[derive(Args, Clone, Copy, Debug)]
+#[expect(clippy::struct_field_names, reason = "the unit of each is in its name, and in its option's")]
+pub(crate) struct DaysArgs {
+    /// Days until the root's metadata expire.
+    #[arg(long, value_name = "N", default_value = "365")]
+    pub(crate) root_days: u32,
+    /// Days until the list of models expires.
+    #[arg(long, value_name = "N", default_value = "180")]
+    pub(crate) targets_days: u32,
+    /// Days until the snapshot expires.
+    #[arg(long, value_name = "N", default_value = "30")]
+    pub(crate) snapshot_days: u32,
+    /// Days until the timestamp expires: how long users who are cut off go on.
+    #[arg(long, value_name = "N", default_value = "7")]
+    pub(crate) timestamp_days: u32,
+}
+
+/// How a file is listed.
+#[derive(Args, Debug)]
+pub(crate) struct ListingArgs {
+    /// Another place where the file can be fetched from.
+    #[arg(long, value_name = "URL")]
+    pub(crate) source: Vec<String>,
+    /// Do not copy the file into the registry: it is fetched from its sources alone.
+    #[arg(long, requires = "source")]
+    pub(crate) no_copy: bool,
+    /// The public key of somebody who must have signed the file as well; of several, one must.
+    #[arg(long, value_name = "PEM")]
+    pub(crate) signer: Vec<PathBuf>,
+}
+
+/// A role of a registry.
+#[derive(Clone, Copy, Debug, Eq, PartialEq, ValueEnum)]
+pub(crate) enum RoleArg {
+    /// Which keys there are.
+    Root,
+    /// Which metadata belong together.
+    Snapshot,
+    /// Which models there are.
+    Targets,
+    /// That this is of today.
+    Timestamp,
 }
 
 /// What one file may cost.

@@ -11,10 +11,10 @@ use flux_airlock_export::{ExportError, Overwrite, Safetensors, Spec, to_file};
 use crate::args::{Convert, Format};
 use crate::evidence::{self, Need, Required, is_stdin};
 use crate::examine::{self, STDIN, Verdict};
-use crate::inspect;
 use crate::progress::Progress;
 use crate::terminal::{Failure, Status, Terminal};
 use crate::text;
+use crate::{inspect, policy};
 
 pub(crate) fn run(args: &Convert, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, std::slice::from_ref(&args.file), Need::Yes)?;
@@ -24,7 +24,7 @@ pub(crate) fn run(args: &Convert, terminal: &mut Terminal) -> Result<Status, Fai
         let error = if is_replaceable(&output) { ExportError::Exists } else { ExportError::NotAFile };
         return Err(unwritten(&output, &error));
     }
-    let airlock = inspect::airlock(&args.limits, &args.types)?;
+    let airlock = policy::airlock(&args.limits, &args.types, args.evidence.policy.as_deref())?;
     if args.evidence.unverified {
         examine::warn_unverified(terminal);
     }

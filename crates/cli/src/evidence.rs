@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use flux_airlock::report::EvidenceEntry;
-use flux_airlock::{Evidence, LockFile, Model, Pin, PublicKey, Roots, Signature, SignedBy};
+use flux_airlock::{Evidence, LockFile, Model, Pin, PublicKey, Registry, Roots, Signature, SignedBy};
 
 use crate::args::EvidenceArgs;
 use crate::examine::STDIN;
 use crate::terminal::{Failure, Terminal};
-use crate::{sign, text};
+use crate::{registry, sign, text};
 
 /// Is evidence needed?
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -24,6 +24,9 @@ pub(crate) struct Required {
     pins: Vec<Pin>,
     locks: Vec<(PathBuf, LockFile)>,
     signatures: Vec<Signed>,
+    registry: Option<Registry>,
+    /// The name in the registry that was given.
+    name: Option<String>,
 }
 
 /// A signature, whose it must be, and what it may be about.
@@ -38,14 +41,18 @@ impl Required {
     /// Reads what the arguments name.
     pub(crate) fn new(args: &EvidenceArgs, files: &[PathBuf], need: Need) -> Result<Self, Failure> {
         let EvidenceArgs { pin, lock, signature, unverified, .. } = args;
-        if need == Need::Yes && !unverified && pin.is_empty() && lock.is_empty() && signature.is_empty() {
+        let is_listed = args.registry.registry.is_some() && args.name.as_deref() != Some("");
+        if need == Need::Yes && !unverified && !is_listed && pin.is_empty() && lock.is_empty() && signature.is_empty() {
             return Err(Failure::usage(
-                "no evidence for these files: give --pin DIGEST, --lock FILE, or --signature FILE and --public-key PEM, or \
-                 --unverified to do without",
+                "no evidence for these files: give --pin DIGEST, --lock FILE, --signature FILE and --public-key PEM, or \
+                 --registry REGISTRY and --root FILE, or --unverified to do without",
             ));
         }
         if !pin.is_empty() && files.len() != 1 {
             return Err(Failure::usage("--pin is the digest of exactly one FILE"));
+        }
+        if args.name.as_deref().is_some_and(|name| !name.is_empty()) && files.len() != 1 {
+            return Err(Failure::usage("--name is the name of exactly one FILE"));
         }
         if files.iter().filter(|file| is_stdin(file)).count() > 1 {
             return Err(Failure::usage("standard input can be read once"));
@@ -59,7 +66,11 @@ impl Required {
                 .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_ref()), error.code())))?;
             locks.push((path.clone(), file));
         }
-        Ok(Self { pins: pin.clone(), locks, signatures: signatures(args)? })
+        let registry = registry::load(&args.registry)?;
+        if registry.is_some() && args.name.is_none() && files.iter().any(|file| is_stdin(file)) {
+            return Err(Failure::usage("standard input has no name that a registry could know: give it with --name"));
+        }
+        Ok(Self { pins: pin.clone(), locks, signatures: signatures(args)?, registry, name: args.name.clone() })
     }
 
     /// What must hold of this file; `None` if nothing must.
@@ -82,6 +93,14 @@ impl Required {
                 signature = signature.of_folder(folder, name, own.as_deref().as_slice());
             }
             evidence = evidence.and_signature(signature, by.clone());
+        }
+        if let Some(registry) = &self.registry {
+            let own = || file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            let name = self.name.clone().unwrap_or_else(own);
+            evidence = match name.as_str() {
+                "" => evidence.and_not_revoked(registry),
+                name => evidence.and_registry(registry, name),
+            };
         }
         (!evidence.is_empty()).then_some(evidence)
     }
@@ -134,6 +153,9 @@ pub(crate) fn held(entry: &EvidenceEntry) -> String {
             format!("pin {digest}, as a lock file says of {}", name(lock))
         }
         EvidenceEntry::Pin { digest, .. } => format!("pin {digest}, as given"),
+        EvidenceEntry::Registry { name: model, registry, version, digest, .. } => {
+            format!("registry {} lists {digest} as {} (version {version})", name(registry), name(model))
+        }
         EvidenceEntry::Signature { format, key_id, signer, name: file, comment, .. } => {
             let parts = [
                 Some(format!("signature ({format}) by key {key_id}")),

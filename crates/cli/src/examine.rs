@@ -33,6 +33,26 @@ impl Verdict {
 
 /// Opens a file, or says why not.
 pub(crate) fn examine(airlock: &Airlock, file: &Path, required: &Required, terminal: &mut Terminal) -> Verdict {
+    look(airlock, file, required, terminal, Airlock::examine_unverified)
+}
+
+/// The same for whoever shows what is in the file, and no weights.
+pub(crate) fn examine_to_inspect(
+    airlock: &Airlock,
+    file: &Path,
+    required: &Required,
+    terminal: &mut Terminal,
+) -> Verdict {
+    look(airlock, file, required, terminal, Airlock::examine_to_inspect)
+}
+
+fn look(
+    airlock: &Airlock,
+    file: &Path,
+    required: &Required,
+    terminal: &mut Terminal,
+    without_evidence: for<'a> fn(&Airlock, Input<'a>) -> Result<Model, Rejected>,
+) -> Verdict {
     let name = text::name(file.as_os_str());
     let (input, len) = if is_stdin(file) {
         (Input::reader(io::stdin()).named(STDIN), None)
@@ -47,7 +67,7 @@ pub(crate) fn examine(airlock: &Airlock, file: &Path, required: &Required, termi
     let input = input.counting(progress.done());
     let result = match required.of(file) {
         Some(evidence) => airlock.examine(input, &evidence),
-        None => airlock.examine_unverified(input),
+        None => without_evidence(airlock, input),
     };
     drop(progress);
     match result {

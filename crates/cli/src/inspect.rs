@@ -4,22 +4,22 @@ use std::path::Path;
 
 use flux_airlock::report::{ScalarEntry, ScalarValue, TensorEntry};
 use flux_airlock::text::{Escaped, cut_middle};
-use flux_airlock::{Airlock, Model, Report, SandboxFigures, TypeMap};
+use flux_airlock::{Model, Report, SandboxFigures};
 
-use crate::args::{Inspect, LimitArgs, TypesArgs};
+use crate::args::Inspect;
 use crate::evidence::{self, Need, Required};
 use crate::examine::{self, Verdict};
 use crate::many;
 use crate::table::{self, Align};
 use crate::terminal::{Failure, Status, Terminal, Tone};
-use crate::text;
+use crate::{policy, text};
 
 pub(crate) fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::IfAny)?;
-    let airlock = airlock(&args.limits, &args.types)?;
+    let airlock = policy::airlock(&args.limits, &args.types, args.evidence.policy.as_deref())?;
     let only = args.files.len() == 1;
     many::each(&args.files, terminal, |file, terminal| {
-        let verdict = examine::examine(&airlock, file, &required, terminal);
+        let verdict = examine::examine_to_inspect(&airlock, file, &required, terminal);
         if args.json {
             json(&verdict, only, terminal)?;
         } else if !matches!(verdict, Verdict::Failed) {
@@ -28,17 +28,6 @@ pub(crate) fn run(args: &Inspect, terminal: &mut Terminal) -> Result<Status, Fai
         }
         Ok(verdict.status())
     })
-}
-
-/// An airlock under these limits, that knows these types.
-pub(crate) fn airlock(limits: &LimitArgs, types: &TypesArgs) -> Result<Airlock, Failure> {
-    let types = match &types.file {
-        None => TypeMap::default(),
-        Some(path) => TypeMap::read(path)
-            .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_ref()), error.code())))?,
-    };
-    let airlock = Airlock::builder().limits(limits.to_limits()?).types(types).build();
-    airlock.map_err(|error| Failure::new(format!("{error} ({})", error.code())))
 }
 
 /// Prints the report as JSON: in one line, but the only one on a terminal indented.

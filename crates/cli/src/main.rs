@@ -25,7 +25,9 @@ mod examine;
 mod inspect;
 mod many;
 mod pin;
+mod policy;
 mod progress;
+mod registry;
 mod sign;
 mod table;
 mod terminal;
@@ -58,6 +60,9 @@ fn run(command: &Command, terminal: &mut Terminal) -> Result<Status, terminal::F
         Action::Convert(convert) => convert::run(convert, terminal),
         Action::Pin(pin) => pin::run(pin, terminal),
         Action::Sign(sign) => sign::run(sign, terminal),
+        Action::Policy(policy) => policy::run(policy, terminal),
+        Action::Get(get) => registry::get(get, terminal),
+        Action::Registry(action) => registry::run(action, terminal),
         Action::Completions { shell } => args::completions(*shell, terminal),
         Action::Man { command } => args::man(command.as_deref(), terminal),
     }

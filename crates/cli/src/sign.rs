@@ -30,7 +30,8 @@ pub(crate) fn run(args: &SignFiles, terminal: &mut Terminal) -> Result<Status, F
     if !args.force && fs::symlink_metadata(&args.output).is_ok() {
         return Err(unwritten(&args.output, &ExportError::Exists));
     }
-    let key = PrivateKey::read(&args.key, || passphrase(args)).map_err(|error| unusable(&args.key, &error))?;
+    let key = PrivateKey::read(&args.key, || passphrase(&args.key, args.passphrase_file.as_deref()))
+        .map_err(|error| unusable(&args.key, &error))?;
     let certificates = match &args.certificate {
         None => None,
         Some(path) => Some(fs::read(path).map_err(|error| unusable(path, &error.into()))?),
@@ -124,8 +125,8 @@ fn minisign(args: &SignFiles, key: &PrivateKey, form: MinisignForm, terminal: &T
 }
 
 /// The passphrase: from the file that is named, from the environment, or from whoever sits at the terminal.
-fn passphrase(args: &SignFiles) -> Result<Passphrase, KeyError> {
-    if let Some(path) = &args.passphrase_file {
+pub(crate) fn passphrase(key: &Path, file: Option<&Path>) -> Result<Passphrase, KeyError> {
+    if let Some(path) = file {
         return Passphrase::read(path);
     }
     if let Ok(passphrase) = std::env::var(PASSPHRASE) {
@@ -134,7 +135,7 @@ fn passphrase(args: &SignFiles) -> Result<Passphrase, KeyError> {
     if !std::io::stdin().is_terminal() {
         return Err(KeyError::Encrypted);
     }
-    let prompt = format!("Passphrase of {}: ", text::name(args.key.as_os_str()));
+    let prompt = format!("Passphrase of {}: ", text::name(key.as_os_str()));
     Ok(Passphrase::new(rpassword::prompt_password(prompt)?))
 }
 

@@ -6,11 +6,11 @@ use crate::args::Verify;
 use crate::evidence::{self, Need, Required};
 use crate::examine::{self, Verdict};
 use crate::terminal::{Failure, Status, Terminal, Tone};
-use crate::{inspect, many, text};
+use crate::{inspect, many, policy, text};
 
 pub(crate) fn run(args: &Verify, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(&args.evidence, &args.files, Need::Yes)?;
-    let airlock = inspect::airlock(&args.limits, &args.types)?;
+    let airlock = policy::airlock(&args.limits, &args.types, args.evidence.policy.as_deref())?;
     if args.evidence.unverified {
         examine::warn_unverified(terminal);
     }

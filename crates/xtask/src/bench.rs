@@ -18,7 +18,7 @@ pub(crate) fn run(quick: bool) -> Done {
     if quick {
         options.push("--quick");
     }
-    cargo(&["run", "--release", "--package", "flux-airlock-benches", "--features", "wasi", "--"], &options)
+    cargo(&["run", "--release", "--package", "flux-airlock-benches", "--"], &options)
 }
 
 fn cargo(arguments: &[&str], options: &[&str]) -> Done {
