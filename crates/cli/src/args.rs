@@ -324,7 +324,7 @@ pub(crate) struct EvidenceArgs {
 #[derive(Args, Debug, Default)]
 pub(crate) struct TypesArgs {
     /// A description of structs of the author's own, which have no names of fields in a file: TOML, as docs/types.md has it.
-    #[arg(long = "types", value_name = "FILE")]
+    #[arg(id = "types", long, value_name = "FILE")]
     pub(crate) file: Option<PathBuf>,
 }
 
