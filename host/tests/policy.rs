@@ -268,8 +268,8 @@ fn a_revoked_file_is_refused_whatever_vouches_for_it() {
 
 #[test]
 fn an_entry_that_names_signers_wants_one_of_their_signatures() {
-    let ((signer, _), (other, _)) = (key(), key());
-    let adding = Adding { signers: vec![signer.public_key().fingerprint()], ..STORED };
+    let ((named, _), (other, _)) = (key(), key());
+    let adding = Adding { signers: vec![named.public_key().fingerprint()], ..STORED };
     let registered = Registered::new(&adding);
     let registry = registered.load();
     let manifest = flux_airlock_trust::Manifest::of_file("m.bson", sha256(FILE));
@@ -282,7 +282,7 @@ fn an_entry_that_names_signers_wants_one_of_their_signatures() {
     assert_eq!(code(&Evidence::registry(&registry, "m")), "registry-signer");
     assert_eq!(code(&signed(&other)), "registry-signer");
     assert_eq!(airlock.instances_started(), 0);
-    assert_eq!(airlock.open(Input::bytes(FILE), &signed(&signer)).unwrap().evidence().len(), 2);
+    assert_eq!(airlock.open(Input::bytes(FILE), &signed(&named)).unwrap().evidence().len(), 2);
 }
 
 /// A server on the loopback interface: files of a folder, and redirects.
@@ -317,7 +317,7 @@ impl Server {
                     None if path == "/endless" || path == "/registry-endless/metadata/timestamp.json" => {
                         // It never ends by itself: whoever listens must.
                         let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n");
-                        while stream.write_all(&[b' '; 1 << 16]).is_ok() {}
+                        while stream.write_all(&[b' '; 1 << 12]).is_ok() {}
                         continue;
                     }
                     None => match fs::read(folder.join(path.trim_start_matches('/'))) {

@@ -607,7 +607,13 @@ fn key_id(key: &Key) -> Result<Decoded<Hex>, KeeperError> {
 #[cfg(test)]
 pub(super) fn key_id_of(public: &PublicKey) -> Result<String, KeeperError> {
     let id = key_id(&tuf_key(public)?)?;
-    Ok(id.iter().map(|byte| format!("{byte:02x}")).collect())
+    Ok(hex(&id))
+}
+
+/// Bytes as the metadata spell them.
+#[cfg(test)]
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
 }
 
 /// Are there enough keys to sign for the role?

@@ -117,19 +117,19 @@ impl Place {
         Keeper::open(&self.registry()).unwrap()
     }
 
-    fn publish(&self, keeper: Keeper, keys: &[&Secret], clock: Clock) -> Result<Versions, KeeperError> {
+    fn publish(keeper: Keeper, keys: &[&Secret], clock: Clock) -> Result<Versions, KeeperError> {
         let keys: Vec<PrivateKey> = keys.iter().map(|key| key.again()).collect();
         keeper.publish(&keys, Lifetimes::default(), clock)
     }
 
     fn publish_all(&self, keeper: Keeper, clock: Clock) -> Versions {
         let keys = [&self.root[0], &self.root[1], &self.targets, &self.online];
-        self.publish(keeper, &keys, clock).unwrap()
+        Place::publish(keeper, &keys, clock).unwrap()
     }
 
     /// The next timestamp, and what belongs to it.
     fn refresh(&self, clock: Clock) {
-        self.publish(self.keeper(), &[&self.online], clock).unwrap();
+        Place::publish(self.keeper(), &[&self.online], clock).unwrap();
     }
 
     fn copy_metadata(&self) -> Vec<(PathBuf, Vec<u8>)> {
@@ -141,7 +141,9 @@ impl Place {
     fn put_back(&self, files: &[(PathBuf, Vec<u8>)]) {
         fs::remove_dir_all(self.registry().join("metadata")).unwrap();
         fs::create_dir(self.registry().join("metadata")).unwrap();
-        files.iter().for_each(|(path, bytes)| fs::write(path, bytes).unwrap());
+        for (path, bytes) in files {
+            fs::write(path, bytes).unwrap();
+        }
     }
 
     /// Changes a metadata file and signs it again with these keys; what refers to it is changed by the caller.
@@ -159,7 +161,7 @@ impl Place {
             .iter()
             .map(|key| {
                 let id = keeper::key_id_of(&key.public_key()).unwrap();
-                let sig: String = key.sign_p256(&message).unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+                let sig = keeper::hex(&key.sign_p256(&message).unwrap());
                 json!({ "keyid": id, "sig": sig })
             })
             .collect();
@@ -229,7 +231,7 @@ fn rollback_of_the_targets_under_a_newer_timestamp() {
     let old_targets = fs::read(place.file("1.targets.json")).unwrap();
     let mut keeper = place.keeper();
     keeper.revoke(digests(b"abc").sha256.unwrap(), "it lies", day(1));
-    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    Place::publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
     assert!(place.load(day(1)).unwrap().model("m").is_none());
     // The online key alone is stolen: it lists the old targets as the newest.
     place.forge::<tough::schema::Snapshot>("2.snapshot.json", &[&place.online], |snapshot| {
@@ -290,7 +292,7 @@ fn mix_and_match_attack() {
     let mut keeper = place.keeper();
     fs::write(place.folder.join("n.bson"), b"abcd").unwrap();
     keeper.add("n", &place.folder.join("n.bson"), &STORED, day(0)).unwrap();
-    place.publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
     let good = place.copy_metadata();
     // A snapshot, and targets, of another time, each of them signed.
     fs::write(place.file("2.snapshot.json"), old_snapshot).unwrap();
@@ -332,7 +334,7 @@ fn arbitrary_files_that_nobody_signed() {
     assert_eq!(place.code(day(1)), "registry-signature");
     // The right key of another role is no key of this one.
     place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.targets], |timestamp| {
-        timestamp["version"] = json!(9)
+        timestamp["version"] = json!(9);
     });
     assert_eq!(place.code(day(1)), "registry-signature");
     place.forge::<tough::schema::Timestamp>("timestamp.json", &[], |_| {});
@@ -387,7 +389,7 @@ fn a_threshold_is_not_reached_by_one_key_under_two_names() {
         let mut twin = root["keys"][&id].clone();
         twin["remark"] = json!("another one");
         let key: tough::schema::key::Key = serde_json::from_value(twin.clone()).unwrap();
-        let twin_id: String = key.key_id().unwrap().iter().map(|byte| format!("{byte:02x}")).collect();
+        let twin_id = keeper::hex(&key.key_id().unwrap());
         root["roles"]["root"]["keyids"].as_array_mut().unwrap().push(json!(twin_id));
         root["keys"][&twin_id] = twin;
     });
@@ -447,7 +449,7 @@ fn what_version_1_does_not_have_is_refused() {
         |targets| drop(targets["airlock"].as_object_mut().unwrap().remove("revoked")),
         |targets| drop(targets.as_object_mut().unwrap().remove("airlock")),
         |targets| {
-            targets["airlock"]["revoked"] = json!([{ "sha256": "00", "at": "2025-01-01T00:00:00Z", "reason": "x" }])
+            targets["airlock"]["revoked"] = json!([{ "sha256": "00", "at": "2025-01-01T00:00:00Z", "reason": "x" }]);
         },
         |targets| targets["targets"]["m"]["custom"]["airlock"]["added"] = json!("yesterday"),
         |targets| targets["targets"]["m"]["custom"] = json!({}),
@@ -559,7 +561,7 @@ fn keys_are_changed_and_the_old_ones_are_worth_nothing() {
     }
     keeper.rotate(Role::Root, &[new_root.public_key()], &[place.root[1].public_key()], None).unwrap();
     // The old root's keys and the new one's must both agree.
-    let error = place.publish(keeper, &[&place.root[0], &new_root, &place.targets, &new_online], day(1)).unwrap_err();
+    let error = Place::publish(keeper, &[&place.root[0], &new_root, &place.targets, &new_online], day(1)).unwrap_err();
     assert_eq!(error.code(), "registry-keys");
     assert_eq!(place.copy_metadata().len(), old.len());
     let mut keeper = place.keeper();
@@ -568,7 +570,7 @@ fn keys_are_changed_and_the_old_ones_are_worth_nothing() {
     }
     keeper.rotate(Role::Root, &[new_root.public_key()], &[place.root[1].public_key()], None).unwrap();
     let keys = [&place.root[0], &place.root[1], &new_root, &new_online];
-    let versions = place.publish(keeper, &keys, day(1)).unwrap();
+    let versions = Place::publish(keeper, &keys, day(1)).unwrap();
     assert_eq!((versions.root, versions.targets), (2, 1));
     let stolen = std::mem::replace(&mut place.online, new_online);
     assert_eq!(at.load(day(1)).unwrap().versions(), versions);
@@ -596,7 +598,7 @@ fn a_model_is_revoked_under_every_name_and_for_good() {
     let mut keeper = place.keeper();
     let abc = digests(b"abc").sha256.unwrap();
     keeper.revoke(abc, "it lies", day(1));
-    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    Place::publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
     let registry = place.load(day(1)).unwrap();
     let code = |name| registry.check(name, 3, &digests(b"abc"), day(1)).unwrap_err().code();
     assert_eq!((code("m"), code("other")), ("registry-revoked", "registry-revoked"));
@@ -607,7 +609,7 @@ fn a_model_is_revoked_under_every_name_and_for_good() {
     // Its name can go on with another file.
     fs::write(place.folder.join("m2.bson"), b"abcd").unwrap();
     keeper.add("m", &place.folder.join("m2.bson"), &STORED, day(1)).unwrap();
-    place.publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
+    Place::publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
     let registry = place.load(day(1)).unwrap();
     assert!(registry.check("m", 4, &digests(b"abcd"), day(1)).is_ok());
     assert_eq!(registry.check("m", 3, &digests(b"abc"), day(1)).unwrap_err().code(), "registry-revoked");
@@ -637,7 +639,7 @@ fn a_keeper_is_told_what_is_missing_and_nothing_is_half_written() {
     assert_eq!(keeper.rotate(Role::Root, &[], &[], Some(0)).unwrap_err().code(), "registry-threshold");
     assert_eq!(keeper.rotate(Role::Root, &[], &[], Some(3)).unwrap_err().code(), "registry-threshold");
     keeper.add("n", &file, &STORED, day(0)).unwrap();
-    let error = place.publish(keeper, &[&place.online], day(0)).unwrap_err();
+    let error = Place::publish(keeper, &[&place.online], day(0)).unwrap_err();
     assert_eq!(error.code(), "registry-keys");
     assert!(error.to_string().contains("the targets metadata need 1 of their keys"), "{error}");
     let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
