@@ -171,7 +171,7 @@ fn memory(folder: &Path, group: Group, file: &File, subject: &str) -> Option<u64
     String::from_utf8(output.stdout).ok()?.trim().parse().ok()
 }
 
-/// What [`memory`] asks: prints how much memory a case added to this process.
+/// What `memory` asks: prints how much memory a case added to this process.
 ///
 /// # Errors
 ///
