@@ -1,8 +1,8 @@
 //! What a description of types does to a real answer, in paths, reports, exports and trees alike.
 
-use flux_airlock::{Airlock, Input, Kind, Model, TypeMap};
+use flux_airlock::{Airlock, Form, Input, Kind, Model, TypeMap, Value};
 use flux_airlock_export::{Safetensors, Spec};
-use serde_json::{Value, json};
+use serde_json::{Value as Json, json};
 
 use crate::support::{corpus, read};
 
@@ -22,7 +22,7 @@ fn made() -> Vec<u8> {
     read(&corpus("accept/made/own_structs.bson"))
 }
 
-fn report(model: &Model) -> Value {
+fn report(model: &Model) -> Json {
     serde_json::from_str(&model.report().to_json()).unwrap()
 }
 
@@ -32,16 +32,15 @@ fn paths(model: &Model) -> Vec<String> {
     for path in &paths {
         assert_eq!(model.tensor(path).map(|tensor| tensor.path().to_owned()).as_ref(), Some(path));
     }
-    let of_report: Vec<Value> =
-        report(model)["tensors"].as_array().unwrap().iter().map(|t| t["path"].clone()).collect();
+    let of_report: Vec<Json> = report(model)["tensors"].as_array().unwrap().iter().map(|t| t["path"].clone()).collect();
     assert_eq!(json!(of_report), json!(paths));
     let (mut spec, mut file) = (Vec::new(), Vec::new());
     Spec::new(model).write(&mut spec).unwrap();
-    let spec: Value = serde_json::from_slice(&spec).unwrap();
+    let spec: Json = serde_json::from_slice(&spec).unwrap();
     assert_eq!((&spec["layers"], &spec["tensors"]), (&report(model)["layers"], &report(model)["tensors"]));
     Safetensors::new(model).unwrap().write(&mut file).unwrap();
     let head = u64::from_le_bytes(file[..8].try_into().unwrap());
-    let head: Value = serde_json::from_slice(&file[8..8 + usize::try_from(head).unwrap()]).unwrap();
+    let head: Json = serde_json::from_slice(&file[8..8 + usize::try_from(head).unwrap()]).unwrap();
     assert!(paths.iter().all(|path| head.get(path).is_some()));
     paths
 }
@@ -122,15 +121,32 @@ fn one_variable_alone_keeps_its_names() {
 
 #[test]
 fn the_example_fits_the_public_files_it_was_taken_from() {
-    let policies = crate::corpus::found().into_iter().filter(|found| {
-        let path = found.path.to_string_lossy();
-        path.contains("Julia-PG-EdgeFlip") && path.contains("10L-full-edge__policy-3500.bson")
-    });
-    for found in policies {
-        let model = open(read(&found.path), example());
+    let published =
+        crate::corpus::found().into_iter().filter(|found| found.path.to_string_lossy().contains("Julia-PG-EdgeFlip"));
+    for found in published {
+        let bytes = read(&found.path);
+        let bare = open(bytes.clone(), TypeMap::default());
+        let structs: Vec<_> = bare.opaque().filter_map(|value| as_struct(&value)).collect();
+        let edges = structs.iter().filter(|found| **found == ("Main.EdgeModel".to_owned(), 3)).count();
+        // The author's other networks, and earlier forms of these two, are not in the example.
+        if edges == 0 || structs.len() != edges + 1 || !structs.contains(&("Main.PolicyNL".to_owned(), 4)) {
+            continue;
+        }
+        let model = open(bytes, example());
         let paths = paths(&model);
-        assert!(paths.contains(&"policy.emodels[10].batchnorm.γ".to_owned()), "{paths:?}");
+        for edge in 1..=edges {
+            assert!(paths.contains(&format!("policy.emodels[{edge}].model.weight")), "{edge}: {paths:?}");
+            assert!(paths.contains(&format!("policy.emodels[{edge}].batchnorm.γ")), "{edge}: {paths:?}");
+        }
         assert!(paths.iter().all(|path| !path.contains("fields")), "{paths:?}");
         assert_eq!(model.notes().count(), 0);
+    }
+}
+
+/// The path of a struct's type, and how many fields it has.
+fn as_struct(value: &Value<'_>) -> Option<(String, usize)> {
+    match value.form() {
+        Form::Opaque(opaque) => Some((opaque.type_path()?, opaque.children.len())),
+        _ => None,
     }
 }
