@@ -115,7 +115,7 @@ impl FromStr for Digest {
 }
 
 /// Lower-case hexadecimal digits.
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
         .flat_map(|&byte| [byte >> 4, byte & 0x0f])

@@ -1,19 +1,33 @@
 //! Files on disk: read up to a limit, and replaced whole or not at all.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+/// Opens a regular file.
+pub(crate) fn open(path: &Path) -> io::Result<File> {
+    let check = |metadata: Metadata| {
+        let none = || io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file");
+        metadata.is_file().then_some(()).ok_or_else(none)
+    };
+    // Before it is opened, which would wait for the other end of a FIFO; and on the open file, which is the one that counts.
+    check(fs::metadata(path)?)?;
+    let file = File::open(path)?;
+    check(file.metadata()?)?;
+    Ok(file)
+}
+
+/// The content of an open file; `None` if it has more than `most` bytes.
+pub(crate) fn take(file: &File, most: u64) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = Vec::new();
+    file.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
+    Ok(u64::try_from(bytes.len()).is_ok_and(|len| len <= most).then_some(bytes))
+}
+
 /// The content of a regular file; `None` if it has more than `most` bytes.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
-    // Before it is opened: opening a FIFO would wait for its other end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
-    }
-    let mut bytes = Vec::new();
-    File::open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    Ok(u64::try_from(bytes.len()).is_ok_and(|len| len <= most).then_some(bytes))
+    take(&open(path)?, most)
 }
 
 /// Writes a file so that `path` has its old content or its new one, whatever happens in between: to a new file in the same

@@ -1,10 +1,10 @@
 //! Which policy files there are, and reading them.
 
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use super::{Policy, PolicyError, PolicyFlaw};
+use crate::files;
 
 impl Policy {
     /// The name of a policy that tightens what may be opened from its folder and below.
@@ -65,27 +65,14 @@ fn read_if_there(path: &Path) -> Result<Option<Policy>, PolicyError> {
 }
 
 fn text(path: &Path) -> Result<String, PolicyFlaw> {
-    let not_a_file = || io::Error::new(io::ErrorKind::InvalidInput, "a policy is a regular file");
-    // Before it is opened: opening a FIFO would wait for its other end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(not_a_file().into());
-    }
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    if !metadata.is_file() {
-        return Err(not_a_file().into());
-    }
+    let file = files::open(path)?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
-        if metadata.permissions().mode() & 0o002 != 0 {
+        if file.metadata()?.permissions().mode() & 0o002 != 0 {
             return Err(PolicyFlaw::Writable);
         }
     }
-    let mut bytes = Vec::new();
-    file.take(Policy::MAX_BYTES.saturating_add(1)).read_to_end(&mut bytes)?;
-    if u64::try_from(bytes.len()).is_ok_and(|len| len > Policy::MAX_BYTES) {
-        return Err(PolicyFlaw::TooLarge);
-    }
+    let bytes = files::take(&file, Policy::MAX_BYTES)?.ok_or(PolicyFlaw::TooLarge)?;
     String::from_utf8(bytes).map_err(|_| PolicyFlaw::NotUtf8)
 }

@@ -607,13 +607,7 @@ fn key_id(key: &Key) -> Result<Decoded<Hex>, KeeperError> {
 #[cfg(test)]
 pub(super) fn key_id_of(public: &PublicKey) -> Result<String, KeeperError> {
     let id = key_id(&tuf_key(public)?)?;
-    Ok(hex(&id))
-}
-
-/// Bytes as the metadata spell them.
-#[cfg(test)]
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |hex, byte| format!("{hex}{byte:02x}"))
+    Ok(crate::digest::hex(&id))
 }
 
 /// Are there enough keys to sign for the role?
@@ -679,10 +673,7 @@ fn take(
     stored: Option<(&Path, &str)>,
     revoked: &BTreeMap<[u8; 32], Revocation>,
 ) -> Result<(u64, [u8; 32]), KeeperError> {
-    if !fs::metadata(file)?.is_file() {
-        return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "this is no regular file").into());
-    }
-    let mut file = File::open(file)?;
+    let mut file = files::open(file)?;
     let mut copy = match stored {
         Some((folder, _)) => Some(Temporary::create(&folder.join(TARGETS))?),
         None => None,

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use super::KeyError;
 #[cfg(feature = "minisign")]
 use super::minisign;
 #[cfg(feature = "oms")]
 use super::oms;
-use super::{KeyError, file};
+use crate::files;
 
 /// The public key of a signer: an elliptic curve key (SPKI in PEM) or one of minisign.
 ///
@@ -56,7 +57,7 @@ impl PublicKey {
     ///
     /// [`KeyError::Io`] if it cannot be read, otherwise as [`PublicKey::parse`].
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        Self::parse(&file::read(path, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?)
+        Self::parse(&files::read(path, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?)
     }
 
     /// What only this key has: `sha256:` and 64 digits, or the whole of a minisign key, whose number anybody can give to a
@@ -122,7 +123,7 @@ impl Roots {
     ///
     /// [`KeyError::Io`] if it cannot be read, otherwise as [`Roots::parse`].
     pub fn read(path: &Path) -> Result<Self, KeyError> {
-        Self::parse(&file::read(path, MOST_ROOTS_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_ROOTS_BYTES })?)
+        Self::parse(&files::read(path, MOST_ROOTS_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_ROOTS_BYTES })?)
     }
 }
 

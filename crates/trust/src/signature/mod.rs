@@ -6,7 +6,6 @@
 //! believed only where it is signed.
 
 mod error;
-mod file;
 #[cfg(feature = "oms")]
 mod json;
 mod key;
@@ -28,7 +27,7 @@ pub use oms::Manifest;
 #[cfg(feature = "sign")]
 pub use sign::{MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms};
 
-use crate::{Clock, Digests};
+use crate::{Clock, Digests, files};
 
 /// A signature file, which is not believed yet.
 #[derive(Clone, Debug)]
@@ -63,7 +62,7 @@ impl Signature {
     /// [`SignatureError::Io`] if it cannot be read or is no regular file, [`SignatureError::TooLarge`] if it is longer than
     /// [`Signature::MAX_BYTES`].
     pub fn read(path: &Path) -> Result<Self, SignatureError> {
-        match file::read(path, Self::MAX_BYTES) {
+        match files::read(path, Self::MAX_BYTES) {
             Ok(Some(content)) => Ok(Self::new(content)),
             Ok(None) => Err(SignatureError::TooLarge),
             Err(error) => Err(SignatureError::Io { reason: error.to_string() }),

@@ -4,7 +4,7 @@
 //! libraries that hold it do so.
 
 use core::fmt;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -24,7 +24,8 @@ use zeroize::Zeroizing;
 
 use super::key::{Kind, MOST_KEY_BYTES};
 use super::oms::{self, Curve, EcKey, Manifest};
-use super::{KeyError, PublicKey, file, minisign as public};
+use super::{KeyError, PublicKey, minisign as public};
+use crate::files;
 
 /// What an encrypted key is opened with. It is wiped when it is dropped.
 #[derive(Clone)]
@@ -126,13 +127,9 @@ impl fmt::Debug for PrivateKey {
 
 /// The content of a file that only its owner can read.
 fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
-    // Before it is opened: opening a FIFO would wait for its other end.
-    if !fs::metadata(path)?.is_file() {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file").into());
-    }
-    let file = File::open(path)?;
+    let file = files::open(path)?;
     check_mode(&file)?;
-    Ok(Zeroizing::new(file::take(&file, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?))
+    Ok(Zeroizing::new(files::take(&file, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?))
 }
 
 #[cfg(unix)]
