@@ -51,25 +51,13 @@ impl<'a> Input<'a> {
     /// These bytes. They move into the model without a copy.
     #[must_use]
     pub fn bytes(bytes: impl Into<Vec<u8>>) -> Self {
-        Self {
-            name: None,
-            source: Source::Bytes(bytes.into()),
-            counter: None,
-            #[cfg(feature = "policy")]
-            place: None,
-        }
+        Self::of(Source::Bytes(bytes.into()))
     }
 
     /// A copy of these bytes, which is made when they are read, and only if the limits admit them.
     #[must_use]
     pub const fn slice(bytes: &'a [u8]) -> Self {
-        Self {
-            name: None,
-            source: Source::Slice(bytes),
-            counter: None,
-            #[cfg(feature = "policy")]
-            place: None,
-        }
+        Self::of(Source::Slice(bytes))
     }
 
     /// The regular file at this path. Where the path is not UTF-8, reports have it escaped.
@@ -77,14 +65,7 @@ impl<'a> Input<'a> {
     pub fn path(path: impl AsRef<Path>) -> Self {
         let path = path.as_ref();
         let escaped = || Escaped(path.as_os_str().as_encoded_bytes()).to_string();
-        let name = Some(path.to_str().map_or_else(escaped, str::to_owned));
-        Self {
-            name,
-            source: Source::Path(path.to_owned()),
-            counter: None,
-            #[cfg(feature = "policy")]
-            place: None,
-        }
+        Self::of(Source::Path(path.to_owned())).named(path.to_str().map_or_else(escaped, str::to_owned))
     }
 
     /// All that this reader gives, up to the limit of [`file_bytes`](crate::LimitsBuilder::file_bytes).
@@ -92,9 +73,13 @@ impl<'a> Input<'a> {
     /// The caller decides what may block.
     #[must_use]
     pub fn reader(reader: impl Read + 'a) -> Self {
+        Self::of(Source::Reader(Box::new(reader)))
+    }
+
+    const fn of(source: Source<'a>) -> Self {
         Self {
             name: None,
-            source: Source::Reader(Box::new(reader)),
+            source,
             counter: None,
             #[cfg(feature = "policy")]
             place: None,
