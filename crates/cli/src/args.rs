@@ -321,7 +321,7 @@ pub(crate) struct EvidenceArgs {
 }
 
 /// What is known of the files' types.
-#[derive(Args, Debug, Default)]
+#[derive(Args, Debug)]
 pub(crate) struct TypesArgs {
     /// A description of structs of the author's own, which have no names of fields in a file: TOML, as docs/types.md has it.
     #[arg(id = "types", long, value_name = "FILE")]

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use flux_airlock::{Airlock, Input, Policy, PolicyError, Rejected, Source, TypeMap};
+use flux_airlock::{Airlock, AirlockBuilder, Input, Policy, PolicyError, Rejected, Source, TypeMap};
 
 use crate::args::{EvidenceArgs, LimitArgs, PolicyAction, TypesArgs};
 use crate::evidence::{self, Need, Required, is_stdin};
@@ -36,10 +36,16 @@ pub(crate) fn airlock(limits: &LimitArgs, types: &TypesArgs, named: Option<&Path
         Some(path) => TypeMap::read(path)
             .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_ref()), error.code())))?,
     };
-    let mut builder = Airlock::builder().limits(limits.to_limits()?).types(types);
-    if let Some(policy) = find(named)? {
-        builder = builder.policy(policy);
-    }
+    let builder = Airlock::builder().limits(limits.to_limits()?).types(types);
+    under(find(named)?, builder)
+}
+
+/// An airlock under this policy.
+pub(crate) fn under(policy: Option<Policy>, builder: AirlockBuilder) -> Result<Airlock, Failure> {
+    let builder = match policy {
+        Some(policy) => builder.policy(policy),
+        None => builder,
+    };
     builder.build().map_err(|error| Failure::new(format!("{error} ({})", error.code())))
 }
 
@@ -94,11 +100,7 @@ fn check(named: Option<&Path>, files: &[String], terminal: &mut Terminal) -> Res
 /// Why a file would be opened, or is refused. It is verified and not decoded.
 fn explain(args: &EvidenceArgs, file: &Path, terminal: &mut Terminal) -> Result<Status, Failure> {
     let required = Required::new(args, &[file.to_owned()], Need::IfAny)?;
-    let mut builder = Airlock::builder();
-    if let Some(policy) = find(args.policy.as_deref())? {
-        builder = builder.policy(policy);
-    }
-    let airlock = builder.build().map_err(|error| Failure::new(format!("{error} ({})", error.code())))?;
+    let airlock = under(find(args.policy.as_deref())?, Airlock::builder())?;
     let input = if is_stdin(file) { Input::reader(io::stdin()).named(STDIN) } else { Input::path(file) };
     let name = text::name(file.as_os_str());
     match airlock.judge(input, &required.of(file).unwrap_or_default()) {

@@ -4,11 +4,13 @@ use std::fmt::Display;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use flux_airlock::{Clock, Digest, Evidence, Input, PublicKey, Registry, RegistryAt, RegistryError, Rejected, Source};
+use flux_airlock::{
+    Airlock, Clock, Digest, Evidence, Input, PublicKey, Registry, RegistryAt, RegistryError, Rejected, Source,
+};
 use flux_airlock_export::{ExportError, Overwrite, to_file};
 use flux_airlock_trust::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, PrivateKey, Role};
 
-use crate::args::{DaysArgs, GetModel, Keeping, ListingArgs, RegistryAction, RegistryArgs, RoleArg, TypesArgs};
+use crate::args::{DaysArgs, GetModel, Keeping, ListingArgs, RegistryAction, RegistryArgs, RoleArg};
 use crate::convert::unwritten;
 use crate::terminal::{Failure, Status, Terminal, Tone};
 use crate::{examine, policy, sign, text};
@@ -60,7 +62,7 @@ pub(crate) fn get(args: &GetModel, terminal: &mut Terminal) -> Result<Status, Fa
         return Err(Failure::usage("which registry? Give --registry REGISTRY and --root FILE"));
     };
     let policy = policy::find(args.policy.as_deref())?;
-    let airlock = policy::airlock(&args.limits, &TypesArgs::default(), args.policy.as_deref())?;
+    let airlock = policy::under(policy.clone(), Airlock::builder().limits(args.limits.to_limits()?))?;
     let name = text::name(args.name.as_ref());
     if registry.is_offline() && !args.registry.offline {
         terminal.remark("the registry cannot be reached: what was kept of it is used until it expires");
@@ -80,7 +82,7 @@ pub(crate) fn get(args: &GetModel, terminal: &mut Terminal) -> Result<Status, Fa
             return Ok(Status::Refused);
         }
     };
-    let input = Input::bytes(bytes.as_slice()).named(args.name.clone()).had_from(source.clone());
+    let input = Input::slice(&bytes).named(args.name.clone()).had_from(source.clone());
     match airlock.examine(input, &Evidence::registry(&registry, &args.name)) {
         Ok(_) => {}
         Err(Rejected { error, report: Some(_), .. }) => {
