@@ -121,7 +121,8 @@ impl<'t> Case<'t> {
 /// What the cases share.
 pub struct Tools {
     airlock: Airlock,
-    pooled: Airlock,
+    /// Every instance has memory of its own.
+    on_demand: Airlock,
     /// With limits that ten million elements fit into.
     large: Airlock,
     #[cfg(feature = "wasi")]
@@ -139,7 +140,6 @@ impl Tools {
     ///
     /// If an engine does not start.
     pub fn new(folder: &Path, command: Option<PathBuf>, julia: Option<Julia>) -> Result<Self> {
-        let small = Limits::builder().memory_bytes(64 << 20).build()?;
         let large = Limits::builder()
             .answer_bytes(1 << 30)
             .elements((1 << 24) - 1)
@@ -149,7 +149,7 @@ impl Tools {
             .build()?;
         Ok(Self {
             airlock: Airlock::new()?,
-            pooled: Airlock::builder().limits(small).pooling(4).build()?,
+            on_demand: Airlock::builder().pooling(0).build()?,
             large: Airlock::builder().limits(large).build()?,
             #[cfg(feature = "wasi")]
             wasi: Airlock::builder().wasi().build()?,
@@ -208,8 +208,8 @@ impl Tools {
         });
         let mut cases = vec![native, unfueled];
         let mut sandboxes = vec![("guest", airlock)];
-        if file.elements <= POOLED_ELEMENTS {
-            sandboxes.push(("guest, pooled", &self.pooled));
+        if !is_large {
+            sandboxes.push(("guest, on demand", &self.on_demand));
         }
         #[cfg(feature = "wasi")]
         if !is_large {
@@ -321,10 +321,10 @@ impl Tools {
         let bytes = Rc::new(fs::read(&file.path)?);
         let evidence = Rc::new(evidence(&file.path)?);
         let ways = [
-            ("on demand, 1 thread", &self.airlock, 1),
-            ("on demand, 2 threads", &self.airlock, 2),
-            ("pooled, 1 thread", &self.pooled, 1),
-            ("pooled, 2 threads", &self.pooled, 2),
+            ("pooled, 1 thread", &self.airlock, 1),
+            ("pooled, 2 threads", &self.airlock, 2),
+            ("on demand, 1 thread", &self.on_demand, 1),
+            ("on demand, 2 threads", &self.on_demand, 2),
         ];
         Ok(ways
             .into_iter()
@@ -429,7 +429,5 @@ struct SerdeList {
     list: Vec<u64>,
 }
 
-/// A pooled instance has little memory.
-const POOLED_ELEMENTS: u64 = 500_000;
 /// Of a small file, in one sample.
 const OPENINGS: u32 = 1000;

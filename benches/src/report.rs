@@ -280,7 +280,7 @@ fn about(group: Group) -> (&'static str, &'static str) {
         Group::Overhead => (
             "What the sandbox costs",
             "The same decoder over the same bytes in memory, without hashing and without the host's check of the answer: \
-             native; as WebAssembly without fuel; with fuel, which is how it always runs; with pooled instances; and as a WASI \
+             native; as WebAssembly without fuel; with fuel, which is how it always runs; with memory of its own for each file; and as a WASI \
              command under `wasmtime-wasi`, whose standard input is the file.",
         ),
         Group::Verify => (

@@ -56,14 +56,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse(std::env::args().skip(1))?;
     let cores = thread::available_parallelism()?.get();
     let limits = Limits::builder().file_bytes(u64::try_from(options.max_body)?).memory_bytes(64 << 20).build()?;
-    let airlock = Airlock::builder().limits(limits).pooling(u32::try_from(cores)?).build()?;
+    let airlock = Airlock::builder().limits(limits).build()?;
     let gate = Gate {
         airlock,
         at_once: Arc::new(Semaphore::new(options.at_once)),
         metrics: PrometheusBuilder::new().install_recorder()?,
         options,
     };
-    // As many as there are pooled instances: one that waits has no memory of a guest yet.
+    // As many as memory is kept for: one that waits has no memory of a guest yet.
     let runtime = runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(cores).build()?;
     runtime.block_on(serve(Arc::new(gate)))
 }

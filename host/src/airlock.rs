@@ -4,7 +4,7 @@
 //! nothing is decoded that was not verified, and nothing is built that was not checked. There is no way around evidence
 //! but those that have `unverified` or `inspect` in their names, and none around the rest.
 
-use std::{fmt, sync::Arc};
+use std::{fmt, sync::Arc, thread};
 
 use flux_airlock_trust::{Algorithms, Clock, Digest, Digests};
 #[cfg(feature = "policy")]
@@ -55,11 +55,12 @@ enum Chamber {
 
 impl Chamber {
     /// Refuses limits that it cannot hold to.
+    #[cfg_attr(not(feature = "wasi"), expect(clippy::unnecessary_wraps, reason = "WASI refuses"))]
     fn admit(&self, limits: &Limits) -> Result<(), EngineError> {
-        match self {
-            Self::Core(sandbox) => sandbox.admit(limits),
+        match (self, limits) {
+            (Self::Core(_), _) => Ok(()),
             #[cfg(feature = "wasi")]
-            Self::Wasi(_) => Wasi::admit(limits),
+            (Self::Wasi(_), limits) => Wasi::admit(limits),
         }
     }
 
@@ -90,7 +91,7 @@ impl Airlock {
         Self::builder().build()
     }
 
-    /// Begins with the default limits and no pool.
+    /// Begins with the default limits.
     pub fn builder() -> AirlockBuilder {
         AirlockBuilder {
             clock: Clock::system(),
@@ -98,7 +99,7 @@ impl Airlock {
             #[cfg(feature = "policy")]
             policy: None,
             types: TypeMap::default(),
-            pooling: 0,
+            pooling: None,
             #[cfg(feature = "wasi")]
             wasi: false,
         }
@@ -114,7 +115,7 @@ impl Airlock {
     ///
     /// # Errors
     ///
-    /// [`Error::Engine`] if the engine cannot hold to them, such as a pool whose instances have less memory.
+    /// [`Error::Engine`] if the engine cannot hold to them: the WASI build has its own.
     pub fn with_limits(&self, limits: Limits) -> Result<Self, Error> {
         Self { limits, ..self.clone() }.admitted()
     }
@@ -485,7 +486,7 @@ pub struct AirlockBuilder {
     #[cfg(feature = "policy")]
     policy: Option<Policy>,
     types: TypeMap,
-    pooling: u32,
+    pooling: Option<u32>,
     #[cfg(feature = "wasi")]
     wasi: bool,
 }
@@ -527,10 +528,11 @@ impl AirlockBuilder {
         self
     }
 
-    /// Keeps memory for so many instances at once, for services that open many small files. More at a time are refused
-    /// as [`EngineError::Busy`], and none can have more than 64 MiB. Default: 0, every instance gets memory of its own.
+    /// Keeps memory for so many instances, zeroed between files: it need not be had from the system and given back for each.
+    /// Up to 16 MiB of each stay in use. More instances at once, and those that need more than 64 MiB, get memory of their
+    /// own. Default: as many as there are cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {
-        self.pooling = instances;
+        self.pooling = Some(instances);
         self
     }
 
@@ -551,18 +553,16 @@ impl AirlockBuilder {
     ///
     /// # Errors
     ///
-    /// [`Error::Engine`] if it does not start on this machine, or if the limits grant more memory than a pooled instance
-    /// can have.
+    /// [`Error::Engine`] if it does not start on this machine.
     pub fn build(self) -> Result<Airlock, Error> {
         let Self { clock, limits, types, pooling, .. } = self;
+        let cores =
+            || thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
+        let sandbox = || Sandbox::new(pooling.unwrap_or_else(cores));
         #[cfg(feature = "wasi")]
-        let chamber = if self.wasi {
-            Chamber::Wasi(Wasi::new(pooling)?)
-        } else {
-            Chamber::Core(Sandbox::new((pooling > 0).then_some(pooling))?)
-        };
+        let chamber = if self.wasi { Chamber::Wasi(Wasi::new(pooling)?) } else { Chamber::Core(sandbox()?) };
         #[cfg(not(feature = "wasi"))]
-        let chamber = Chamber::Core(Sandbox::new((pooling > 0).then_some(pooling))?);
+        let chamber = Chamber::Core(sandbox()?);
         let airlock = Airlock {
             clock,
             limits,

@@ -124,9 +124,6 @@ impl Error {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EngineError {
-    /// All instances of a pool are in use.
-    #[error("all instances that were pooled are in use")]
-    Busy,
     /// The engine, the module that was compiled for it, or a thread does not start.
     #[error("the sandbox does not start: {0}")]
     Start(String),
@@ -136,14 +133,6 @@ pub enum EngineError {
         /// Bytes that were wanted.
         bytes: u64,
     },
-    /// The limits grant more memory than a pooled instance can have.
-    #[error("a pooled instance can have {most} bytes of memory, and the limits grant {granted}")]
-    Pool {
-        /// What the limits grant.
-        granted: u64,
-        /// What a pooled instance can have.
-        most: u64,
-    },
 }
 
 impl EngineError {
@@ -151,10 +140,8 @@ impl EngineError {
     #[must_use]
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Busy => "engine-busy",
             Self::Start(_) => "engine-start",
             Self::Memory { .. } => "engine-memory",
-            Self::Pool { .. } => "engine-pool",
         }
     }
 }

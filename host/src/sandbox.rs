@@ -5,7 +5,10 @@
 //! bytes, of a checked length, copied once; whether it may be believed is decided elsewhere.
 
 use std::{
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        OnceLock,
+        atomic::{AtomicU64, Ordering},
+    },
     time::Instant,
 };
 
@@ -33,12 +36,19 @@ pub struct SandboxFigures {
     pub wall_us: u64,
 }
 
-/// The engine and the guest's module, shared by all files.
+/// The guest's module, ready to be started, shared by all files.
 pub(crate) struct Sandbox {
+    /// Starts instances in memory that is kept between files, and zeroed.
+    pooled: Option<Starter>,
+    /// Starts instances in memory of their own: made when the pool has no room for the first time.
+    on_demand: OnceLock<Starter>,
+    started: AtomicU64,
+}
+
+/// An engine with one way to allocate, and the module in it.
+struct Starter {
     engine: Engine,
     guest: InstancePre<Cell>,
-    started: AtomicU64,
-    most_memory_bytes: u64,
 }
 
 /// What came out of the chamber.
@@ -51,21 +61,37 @@ pub(crate) struct Run {
     pub(crate) figures: SandboxFigures,
 }
 
+/// Why there is no answer.
+enum Halt {
+    /// All of the pool is in use, or more memory is granted than a place in it has, and was asked for.
+    NoRoom,
+    Failed(Error),
+}
+
+impl<E: Into<Error>> From<E> for Halt {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
 impl Sandbox {
-    /// Starts the engine; with so many instances pooled, if any.
-    pub(crate) fn new(pooled: Option<u32>) -> Result<Self, EngineError> {
-        let mut config = config::config();
-        let mut most_memory_bytes = u64::MAX;
-        if let Some(instances) = pooled {
-            most_memory_bytes = config::RESERVATION_BYTES;
-            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool(instances)));
+    /// Starts the engine, with memory kept for so many instances. Where the machine cannot reserve it, none is.
+    pub(crate) fn new(instances: u32) -> Result<Self, EngineError> {
+        let pooled = if instances > 0 { Starter::new(Some(pool(instances))).ok() } else { None };
+        let this = Self { pooled, on_demand: OnceLock::new(), started: AtomicU64::new(0) };
+        if this.pooled.is_none() {
+            this.on_demand()?;
         }
-        let engine = Engine::new(&config).map_err(not_started)?;
-        let module = module::load(&engine).map_err(not_started)?;
-        let mut linker = Linker::new(&engine);
-        linker.func_wrap("airlock", "read", read).map_err(not_started)?;
-        let guest = linker.instantiate_pre(&module).map_err(not_started)?;
-        Ok(Self { engine, guest, started: AtomicU64::new(0), most_memory_bytes })
+        Ok(this)
+    }
+
+    fn on_demand(&self) -> Result<&Starter, EngineError> {
+        if let Some(made) = self.on_demand.get() {
+            return Ok(made);
+        }
+        // Two threads may both make one, of which one is kept.
+        let made = Starter::new(None)?;
+        Ok(self.on_demand.get_or_init(|| made))
     }
 
     /// How many instances were started so far.
@@ -73,23 +99,43 @@ impl Sandbox {
         self.started.load(Ordering::Relaxed)
     }
 
-    /// Refuses limits that grant more memory than an instance can have.
-    pub(crate) fn admit(&self, limits: &Limits) -> Result<(), EngineError> {
-        let (granted, most) = (limits.memory_bytes(), self.most_memory_bytes);
-        if granted > most { Err(EngineError::Pool { granted, most }) } else { Ok(()) }
-    }
-
     /// Lets a fresh instance decode the file.
+    ///
+    /// What does not fit into the pool is decoded again without it: the verdict is the same wherever it is found.
     pub(crate) fn run(&self, file: Vec<u8>, limits: &Limits) -> Result<Run, Error> {
         let start = Instant::now();
+        let file = match &self.pooled {
+            None => file,
+            Some(pooled) => match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
+                Ok(run) => return Ok(run),
+                Err(file) => file,
+            },
+        };
+        let run = self.run_in(self.on_demand()?, file, limits, limits.memory_bytes(), start)?;
+        run.map_err(|_| not_started("there is no room outside of a pool").into())
+    }
+
+    /// The run, or the file again where the pool has no room for it.
+    fn run_in(
+        &self,
+        starter: &Starter,
+        file: Vec<u8>,
+        limits: &Limits,
+        memory_bytes: u64,
+        start: Instant,
+    ) -> Result<Result<Run, Vec<u8>>, Error> {
         let fuel_limit = limits.fuel(to_u64(file.len()));
-        let cell = Cell { file, memory: None, growth: Growth::new(limits.memory_bytes()) };
-        let mut store = Store::try_new(&self.engine, cell).map_err(not_started)?;
+        let cell = Cell { file, memory: None, growth: Growth::new(memory_bytes) };
+        let mut store = Store::try_new(&starter.engine, cell).map_err(not_started)?;
         store.limiter(|cell| &mut cell.growth);
         // The engine stops at zero, so that all that was granted can be used.
         let fuel = fuel_limit.saturating_add(1);
         store.set_fuel(fuel).map_err(not_started)?;
-        let answer = self.answer(&mut store, limits, fuel_limit);
+        let answer = match self.answer(starter, &mut store, limits, fuel_limit) {
+            Ok(answer) => Ok(answer),
+            Err(Halt::Failed(error)) => Err(error),
+            Err(Halt::NoRoom) => return Ok(Err(store.into_data().file)),
+        };
         let figures = SandboxFigures {
             guest_sha256: GUEST_SHA256,
             fuel_used: fuel.saturating_sub(store.get_fuel().unwrap_or(0)).min(fuel_limit),
@@ -97,18 +143,18 @@ impl Sandbox {
             memory_bytes: store.data().growth.bytes,
             wall_us: start.elapsed().as_micros().try_into().unwrap_or(u64::MAX),
         };
-        Ok(Run { file: store.into_data().file, answer, figures })
+        Ok(Ok(Run { file: store.into_data().file, answer, figures }))
     }
 
-    fn answer(&self, store: &mut Store<Cell>, limits: &Limits, fuel: u64) -> Result<Vec<u8>, Error> {
+    fn answer(&self, starter: &Starter, store: &mut Store<Cell>, limits: &Limits, fuel: u64) -> Result<Vec<u8>, Halt> {
         let Ok(len) = u32::try_from(store.data().file.len()) else {
-            return Err(Error::limit_of(Limit::FileBytes, limits.file_bytes()));
+            return Err(Error::limit_of(Limit::FileBytes, limits.file_bytes()).into());
         };
-        self.started.fetch_add(1, Ordering::Relaxed);
-        let instance = match self.guest.instantiate(&mut *store) {
+        let instance = match starter.guest.instantiate(&mut *store) {
             Ok(instance) => instance,
             Err(error) => return Err(store.data().cause(&error, limits, fuel)),
         };
+        self.started.fetch_add(1, Ordering::Relaxed);
         let decode = instance.get_typed_func::<Arguments, u64>(&mut *store, "decode");
         let (Some(memory), Ok(decode)) = (instance.get_memory(&mut *store, "memory"), decode) else {
             return Err(EngineError::Start("the guest lacks an export".to_owned()).into());
@@ -119,10 +165,25 @@ impl Sandbox {
             (len, of.answer_bytes, of.depth, of.elements, of.name_bytes, of.names_bytes, of.nodes, of.tensors);
         match decode.call(&mut *store, arguments) {
             // The engine looks at the fuel now and then, and not at the very end.
-            Ok(_) if store.get_fuel().is_ok_and(|left| left == 0) => Err(Error::limit_of(Limit::Fuel, fuel)),
-            Ok(place) => copy_answer(memory.data(&*store), place, limits.answer_bytes()),
+            Ok(_) if store.get_fuel().is_ok_and(|left| left == 0) => Err(Error::limit_of(Limit::Fuel, fuel).into()),
+            Ok(place) => Ok(copy_answer(memory.data(&*store), place, limits.answer_bytes())?),
             Err(error) => Err(store.data().cause(&error, limits, fuel)),
         }
+    }
+}
+
+impl Starter {
+    fn new(pool: Option<PoolingAllocationConfig>) -> Result<Self, EngineError> {
+        let mut config = config::config();
+        if let Some(pool) = pool {
+            config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        }
+        let engine = Engine::new(&config).map_err(not_started)?;
+        let module = module::load(&engine).map_err(not_started)?;
+        let mut linker = Linker::new(&engine);
+        linker.func_wrap("airlock", "read", read).map_err(not_started)?;
+        let guest = linker.instantiate_pre(&module).map_err(not_started)?;
+        Ok(Self { engine, guest })
     }
 }
 
@@ -138,8 +199,12 @@ struct Cell {
 }
 
 impl Cell {
-    fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Error {
-        self.growth.cause(error, limits, fuel)
+    fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Halt {
+        let has_less = self.growth.failed == Some(Failure::Denied) && self.growth.most < limits.memory_bytes();
+        if has_less || error.is::<PoolConcurrencyLimitError>() {
+            return Halt::NoRoom;
+        }
+        self.growth.cause(error, limits, fuel).into()
     }
 }
 
@@ -233,9 +298,6 @@ impl Growth {
         if trap == Some(&Trap::OutOfFuel) {
             return Error::limit_of(Limit::Fuel, fuel);
         }
-        if error.is::<PoolConcurrencyLimitError>() {
-            return EngineError::Busy.into();
-        }
         match self.failed {
             // Whatever the guest did without the memory, it did for want of it.
             Some(Failure::Denied) => Error::limit_of(Limit::MemoryBytes, limits.memory_bytes()),
@@ -287,10 +349,14 @@ fn pool(instances: u32) -> PoolingAllocationConfig {
     pool.total_core_instances(instances);
     pool.total_memories(instances);
     pool.total_tables(instances);
+    // What WASI brings has stacks for asynchronous calls, of which there are none.
+    #[cfg(feature = "wasi")]
+    pool.total_stacks(0);
     // A pooled memory cannot move, so that the reservation is all it has.
-    pool.max_memory_size(usize::try_from(config::RESERVATION_BYTES).unwrap_or(usize::MAX));
-    // What a small model needs stays in place, and is zeroed instead of given back.
-    pool.linear_memory_keep_resident(KEEP_BYTES);
+    pool.max_memory_size(usize::try_from(POOLED_BYTES).unwrap_or(usize::MAX));
+    // Zeroed, and not given back: faults cost more than decoding, and telling the other cores more than that.
+    pool.linear_memory_keep_resident(KEPT_BYTES);
+    pool.table_keep_resident(KEPT_TABLE_BYTES);
     pool
 }
 
@@ -306,7 +372,12 @@ pub(crate) fn to_u64(len: usize) -> u64 {
 const REFUSED: u8 = 1;
 /// A refusal is a code and a path, whose length follows the depth of the file.
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
-const KEEP_BYTES: usize = 256 << 10;
+/// What a pooled instance can have of memory.
+const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
+/// What is kept of it between files: enough for the structure of nearly all models, and little for each core to hold.
+const KEPT_BYTES: usize = 16 << 20;
+/// The guest's table has one page.
+const KEPT_TABLE_BYTES: usize = 64 << 10;
 
 #[cfg(test)]
 mod tests {
@@ -381,8 +452,7 @@ mod tests {
     fn only_the_limit_that_was_met_is_blamed() {
         let limits = Limits::default();
         let cause = |failed, error: &wasmtime::Error| {
-            let cell = Cell { file: Vec::new(), memory: None, growth: Growth { failed, ..Growth::new(0) } };
-            cell.cause(error, &limits, 7).code().to_owned()
+            Growth { failed, ..Growth::new(0) }.cause(error, &limits, 7).code().to_owned()
         };
         let unreachable = wasmtime::Error::from(Trap::UnreachableCodeReached);
         assert_eq!(cause(None, &unreachable), "guest-trap");

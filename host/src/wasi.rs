@@ -46,8 +46,8 @@ impl Wasi {
     }
 
     /// Starts the engine.
-    pub(crate) fn new(pooling: u32) -> Result<Self, EngineError> {
-        if pooling > 0 {
+    pub(crate) fn new(pooling: Option<u32>) -> Result<Self, EngineError> {
+        if pooling.is_some_and(|instances| instances > 0) {
             return Err(EngineError::Start("instances of the WASI build are not pooled".to_owned()));
         }
         let engine = Engine::new(&config::config()).map_err(not_started)?;

@@ -100,18 +100,64 @@ fn the_guest_opens_a_document_and_refuses_another() {
 #[test]
 fn a_pool_gives_the_same_answers() {
     let file = wide(1000);
-    let expected = Airlock::new().unwrap().raw_answer(file.clone()).unwrap();
-    let limits = Limits::builder().memory_bytes(64 << 20).build().unwrap();
-    let airlock = Airlock::builder().limits(limits).pooling(2).build().unwrap();
+    let of = |instances| Airlock::builder().pooling(instances).build().unwrap();
+    let expected = of(0).raw_answer(file.clone()).unwrap();
+    let airlock = of(2);
     for _ in 0..5 {
         assert_eq!(airlock.raw_answer(file.clone()).unwrap(), expected);
     }
 }
 
 #[test]
-fn a_pool_that_cannot_grant_the_limits_does_not_start() {
-    let error = Airlock::builder().pooling(2).build().unwrap_err();
-    assert_eq!(error.code(), "engine-pool");
+fn what_a_file_left_in_a_pool_is_not_there_for_the_next_one() {
+    // The same memory, for a file that needs much of it, one that is refused, one that ends in a trap, and one that needs little.
+    let small = || wide(10);
+    let strict = Limits::builder().fuel(200_000).build().unwrap();
+    let pooled = Airlock::builder().pooling(1).build().unwrap();
+    let used =
+        |airlock: &Airlock| airlock.raw(small()).map(|(_, answer, figures)| (answer.unwrap(), figures.fuel_used));
+    let expected = used(&Airlock::builder().pooling(0).build().unwrap()).unwrap();
+    assert_eq!(used(&pooled).unwrap(), expected);
+    assert_eq!(pooled.raw_answer(wide(100_000)).unwrap()[..2], [1, 0]);
+    assert_eq!(used(&pooled).unwrap(), expected);
+    assert_eq!(pooled.raw_answer(b"no model".as_slice()).unwrap()[..2], [1, 1]);
+    assert_eq!(used(&pooled).unwrap(), expected);
+    assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(wide(100_000)).unwrap_err().code(), "fuel-limit");
+    assert_eq!(used(&pooled).unwrap(), expected);
+}
+
+#[test]
+fn what_has_no_room_in_a_pool_has_memory_of_its_own() {
+    // More than 64 MiB of memory.
+    let file = wide(900_000);
+    let limits = |bytes| {
+        let limits = Limits::builder().elements(1_000_000).nodes(1_000_000).answer_bytes(64 << 20);
+        limits.memory_bytes(bytes).build().unwrap()
+    };
+    let pooled = Airlock::builder().pooling(1).limits(limits(512 << 20)).build().unwrap();
+    let (_, answer, figures) = pooled.raw(file.clone()).unwrap();
+    assert_eq!(answer.unwrap()[..2], [1, 0]);
+    assert!(figures.memory_bytes > 64 << 20, "{}", figures.memory_bytes);
+    assert_eq!(pooled.instances_started(), 2);
+    // What was not granted is not had elsewhere.
+    let granted = pooled.with_limits(limits(64 << 20)).unwrap();
+    assert_eq!(granted.raw_answer(file.clone()).unwrap_err().code(), "memory-bytes-limit");
+    assert_eq!(pooled.instances_started(), 3);
+    let granted = pooled.with_limits(limits(65 << 20)).unwrap();
+    assert_eq!(granted.raw_answer(file).unwrap_err().code(), "memory-bytes-limit");
+}
+
+#[test]
+fn more_threads_than_a_pool_has_instances_are_all_served() {
+    let airlock = Airlock::builder().pooling(1).build().unwrap();
+    let file = wide(100_000);
+    let expected = airlock.raw_answer(file.clone()).unwrap();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| assert_eq!(airlock.raw_answer(file.clone()).unwrap(), expected));
+        }
+    });
+    assert_eq!(airlock.instances_started(), 5);
 }
 
 #[test]
