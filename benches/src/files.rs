@@ -25,7 +25,7 @@ pub enum Scale {
 #[derive(Clone, Copy, Debug, Deserialize, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Shape {
-    /// Weights: eight matrices of `Float32`.
+    /// Weights: eight square matrices of `Float32`.
     Weights,
     /// Structure: a list of integers.
     List,
@@ -78,11 +78,11 @@ impl File {
     ///
     /// That of the disk.
     pub fn weights(folder: &Path, about: u64) -> Result<Self> {
-        let columns = u32::try_from(about / (4 * ROWS * MATRICES))?.max(1);
+        let rows = u32::try_from((about / (4 * MATRICES)).isqrt())?.max(1);
         let mut file = Writer::new();
         file.open("weights", ARRAY, |list| {
             for matrix in 0..MATRICES {
-                list.open_at(matrix, DOCUMENT, |array| array.array(&[u32::try_from(ROWS)?, columns], 7 + matrix))?;
+                list.open_at(matrix, DOCUMENT, |array| array.array(&[rows, rows], 7 + matrix))?;
             }
             Ok(())
         })?;
@@ -332,7 +332,6 @@ pub(crate) fn thousands(n: u64) -> String {
 }
 
 const MATRICES: u64 = 8;
-const ROWS: u64 = 4;
 
 const TEXT: u8 = 0x02;
 const DOCUMENT: u8 = 0x03;

@@ -77,38 +77,76 @@ impl<const WIDTH: usize> Writer<'_, WIDTH> {
 
     /// Fills the buffer with `first.len` rows of `row` elements each.
     ///
-    /// The inner loop takes one element for every row, since these lie side by side in the model: each of its cache lines
-    /// is read once.
+    /// Elements that lie side by side in the model are far apart in the output, and the other way round. So a block of both
+    /// directions is gathered at a time, through memory that the processor has at hand: of each cache line of the model all
+    /// is taken, and whole lines of the output are written. Where lengths are powers of two, taking either by single elements
+    /// would throw out of the cache what is needed next.
     fn gather(&mut self, start: usize, first: Axis, rest: &[Axis], row: usize) {
-        // The place along each of the other axes, the one that is fastest in the model first.
-        let mut places = vec![0_usize; rest.len()];
-        let (mut from, mut to) = (start, 0_usize);
-        for _ in 0..row {
-            let elements = self.elements.get(from..).unwrap_or_default().iter().step_by(first.stride.max(1));
-            let rows = self.buffer.get_mut(to..).unwrap_or_default().iter_mut().step_by(row.max(1));
-            for (to, from) in rows.zip(elements).take(first.len) {
-                *to = *from;
-            }
-            let mut step = row;
-            for (place, axis) in places.iter_mut().zip(rest) {
-                // Elements along this axis are so far apart in the output.
-                step = step.checked_div(axis.len).unwrap_or(0);
-                *place = place.saturating_add(1);
-                from = from.saturating_add(axis.stride);
-                to = to.saturating_add(step);
-                if *place < axis.len {
+        // The output's fastest axis, in pieces; those between, the one that is fastest in the model first.
+        let one = Axis { len: 1, stride: 0 };
+        let (&last, middle) = rest.split_last().unwrap_or((&one, &[]));
+        let mut block = [[[0; WIDTH]; ALONG]; ACROSS];
+        let mut places = vec![0_usize; middle.len()];
+        for piece in (0..last.len).step_by(ACROSS) {
+            let across = last.len.saturating_sub(piece).min(ACROSS);
+            let (mut from, mut to) = (start.saturating_add(piece.saturating_mul(last.stride)), piece);
+            places.fill(0);
+            loop {
+                for along in (0..first.len).step_by(ALONG) {
+                    let count = first.len.saturating_sub(along).min(ALONG);
+                    let from = from.saturating_add(along.saturating_mul(first.stride));
+                    for (place, line) in block.iter_mut().take(across).enumerate() {
+                        let from = from.saturating_add(place.saturating_mul(last.stride));
+                        let elements = self.elements.get(from..).unwrap_or_default();
+                        match elements.first_chunk() {
+                            Some(elements) if first.stride == 1 => *line = *elements,
+                            _ => {
+                                for (to, from) in line.iter_mut().zip(elements.iter().step_by(first.stride.max(1))) {
+                                    *to = *from;
+                                }
+                            }
+                        }
+                    }
+                    for place in 0..ALONG.min(count) {
+                        let to = to.saturating_add(along.saturating_add(place).saturating_mul(row));
+                        let to = self.buffer.get_mut(to..).and_then(|to| to.get_mut(..across));
+                        for (to, line) in to.unwrap_or_default().iter_mut().zip(&block) {
+                            if let Some(element) = line.get(place) {
+                                *to = *element;
+                            }
+                        }
+                    }
+                }
+                // On to the next place between. Elements along an axis are `step` apart in the output.
+                let mut step = row;
+                let mut is_over = true;
+                for (place, axis) in places.iter_mut().zip(middle) {
+                    step = step.checked_div(axis.len).unwrap_or(0);
+                    *place = place.saturating_add(1);
+                    from = from.saturating_add(axis.stride);
+                    to = to.saturating_add(step);
+                    if *place < axis.len {
+                        is_over = false;
+                        break;
+                    }
+                    *place = 0;
+                    from = from.saturating_sub(axis.stride.saturating_mul(axis.len));
+                    to = to.saturating_sub(step.saturating_mul(axis.len));
+                }
+                if is_over {
                     break;
                 }
-                *place = 0;
-                from = from.saturating_sub(axis.stride.saturating_mul(axis.len));
-                to = to.saturating_sub(step.saturating_mul(axis.len));
             }
         }
     }
 }
 
-/// Small enough for a cache, and large enough that rows of 100,000 numbers are still gathered several at a time.
+/// Little memory, and rows of 100,000 numbers are still gathered several at a time.
 const BUFFER_BYTES: usize = 4 << 20;
+/// A block in the direction of the model: a cache line of `Float32`.
+const ALONG: usize = 16;
+/// And in that of the output: few enough for as many cache lines of the model to stay at hand.
+const ACROSS: usize = 64;
 
 #[cfg(test)]
 mod tests {
@@ -168,9 +206,20 @@ mod tests {
 
     #[test]
     fn every_shape_and_every_buffer_give_the_elements_by_their_indices() {
-        for size in
-            [&[2, 3][..], &[3, 2, 4], &[1, 5, 1, 3], &[5, 5, 1, 6], &[2, 3, 4, 5], &[7], &[1, 1], &[2, 1, 2, 1, 2]]
-        {
+        for size in [
+            &[2, 3][..],
+            &[3, 2, 4],
+            &[1, 5, 1, 3],
+            &[5, 5, 1, 6],
+            &[2, 3, 4, 5],
+            &[7],
+            &[1, 1],
+            &[2, 1, 2, 1, 2],
+            &[70, 130],
+            &[17, 3, 65],
+            &[3, 3, 16, 64],
+            &[33, 1, 2, 129],
+        ] {
             for width in [1, 4, 8] {
                 let bytes = numbered(size, width);
                 let expected = slow(&bytes, size, width);
