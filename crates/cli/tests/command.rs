@@ -42,7 +42,7 @@ mod inspect {
             "verdict   opened",
             "unverified: nothing vouches for these bytes",
             "fuel ",
-            " granted, memory 256KiB, ",
+            " granted, memory 192KiB, ",
             "guest     sha256:",
             "model = Chain(\n  Conv((5, 5), 1 => 6, relu),           # 156 parameters\n  MaxPool((2, 2)),\n",
             "# Total: 10 arrays, 44_426 parameters, 174.344 KiB.",

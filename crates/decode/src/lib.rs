@@ -32,6 +32,7 @@ pub mod museum;
 mod names;
 mod raise;
 mod scan;
+mod seen;
 mod tape;
 mod types;
 mod window;

@@ -112,6 +112,7 @@ pub(crate) const fn number(name: NameId) -> Option<Eltype> {
 
 /// A name of at most fifteen bytes: they, and in the last byte their number plus one.
 #[derive(Clone, Copy, Eq, PartialEq)]
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Short {
     low: u64,
     high: u64,
@@ -239,6 +240,7 @@ const fn known_places() -> [u8; 256] {
 }
 
 /// All names met so far.
+#[cfg_attr(test, derive(Debug))]
 pub(crate) struct Names {
     /// Where the file has each known name; `UNSEEN` before it was met.
     known: [u32; KNOWN.len()],
@@ -254,6 +256,7 @@ pub(crate) struct Names {
 }
 
 #[derive(Clone, Copy)]
+#[cfg_attr(test, derive(Debug))]
 struct Entry {
     short: Short,
     start: u32,

@@ -11,14 +11,20 @@ use flux_airlock_wire::{Code, Expected, Format, Limit, Limits};
 use crate::{
     Stop, ix, len32,
     names::{self, NameId, Short},
+    seen::{self, Seen},
     tape::{Form, Record, RecordId, Tag, Tape},
     window::Window,
 };
 
 /// Reads the whole file.
 pub(crate) fn scan(window: Window<'_>, file_len: u32, limits: &Limits) -> (Tape, Result<(), Stop>) {
+    scan_with(window, file_len, limits, Some(Seen::new()))
+}
+
+fn scan_with(window: Window<'_>, file_len: u32, limits: &Limits, seen: Option<Seen>) -> (Tape, Result<(), Stop>) {
     let mut scan = Scan {
         window,
+        seen,
         tape: Tape::new(limits.names_bytes, file_len),
         frames: Vec::new(),
         limits,
@@ -51,6 +57,8 @@ struct Frame {
     is_array: bool,
     /// Are its strings parts of a path?
     keeps_strings: bool,
+    /// How many levels of documents and arrays are in it.
+    height: u32,
 }
 
 /// What was read at once.
@@ -71,6 +79,8 @@ enum Evidence {
 
 struct Scan<'s, 'l> {
     window: Window<'s>,
+    /// Descriptions of types that were read.
+    seen: Option<Seen>,
     tape: Tape,
     frames: Vec<Frame>,
     limits: &'l Limits,
@@ -95,6 +105,7 @@ impl Frame {
             tag: None,
             is_array,
             keeps_strings,
+            height: 0,
         }
     }
 
@@ -335,6 +346,25 @@ impl Scan<'_, '_> {
                 }
                 let is_array = kind == 0x04;
                 let keeps_strings = is_array && !frame.is_array && matches!(key, names::NAME | names::PATH);
+                if !is_array
+                    && let Some(seen) = &self.seen
+                    && matches!(low, seen::SHORTEST..=seen::LONGEST)
+                    && let Some(document) = self.window.peek(ix(before.wrapping_add(low))).get(ix(before)..)
+                    && let Some(document) = document.get(..ix(low))
+                    && let Some(same) = seen.find(document)
+                    && id.saturating_add(same.elements(&self.tape)) <= self.most_elements
+                    && depth.saturating_add(same.height) < self.limits.depth
+                {
+                    frame.note(key, id);
+                    frame.height = frame.height.max(same.height.saturating_add(1));
+                    let free = self.tape.records.capacity().saturating_sub(self.tape.records.len());
+                    if free <= ix(same.elements(&self.tape)) {
+                        self.tape.make_room(at, self.file_len, self.most_elements.saturating_add(1));
+                    }
+                    same.repeat(&mut self.tape, offset, key, at);
+                    self.window.skip(before.wrapping_add(low));
+                    return Some(InView::Element);
+                }
                 frame.note(key, id);
                 let form = if is_array { Form::Array } else { Form::Document(Tag::Plain) };
                 self.tape.records.push(Record::new(offset, key, form));
@@ -599,6 +629,9 @@ impl Scan<'_, '_> {
     /// Ends the innermost document or array, whose final zero was just read.
     fn close(&mut self) -> Result<(), Stop> {
         let Some(frame) = self.frames.pop() else { return Ok(()) };
+        if let Some(parent) = self.frames.last_mut() {
+            parent.height = parent.height.max(frame.height.saturating_add(1));
+        }
         let id = frame.record;
         let next = self.tape.len();
         if frame.is_array {
@@ -616,6 +649,13 @@ impl Scan<'_, '_> {
             }
             let b = self.tagged(id, tag)?.unwrap_or(frame.count);
             self.set(id, Form::Document(tag), next, b);
+            if tag == Tag::DataType
+                && let Some(seen) = &mut self.seen
+                && let len @ seen::SHORTEST..=seen::LONGEST = frame.end.saturating_sub(frame.start)
+                && let Some(document) = self.window.behind(frame.start, len)
+            {
+                seen.add(document, id, frame.start, frame.height);
+            }
         }
         if id == 0 {
             self.entries()?;
@@ -812,7 +852,60 @@ fn is_decimal(digits: &[u8], number: u32) -> bool {
 
 #[cfg(test)]
 mod tests {
+    extern crate std;
+
+    use alloc::{format, string::String};
+    use std::{fs, path::Path};
+
     use super::*;
+
+    /// All that a scan has found out.
+    fn scanned(file: &[u8], limits: &Limits, seen: Option<Seen>) -> String {
+        let (mut source, len) = (file, len32(file.len()));
+        let window = Window::new(&mut source, len, limits.name_bytes);
+        let (tape, result) = scan_with(window, len, limits, seen);
+        match result {
+            Ok(()) => format!("{:?} {:?} {:?}", tape.entries, tape.names, tape.records),
+            // Behind its end there may be a name that no file has.
+            Err(stop) => format!("{stop:?} {:?} {:?}", tape.path(stop.record), tape.records),
+        }
+    }
+
+    fn assert_same(file: &[u8], limits: &Limits, what: &str) {
+        let (with, without) = (scanned(file, limits, Some(Seen::new())), scanned(file, limits, None));
+        assert!(with == without, "{what}\n{with}\n{without}");
+    }
+
+    fn files(folder: &Path, each: &mut dyn FnMut(&str, Vec<u8>)) {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                files(&path, each);
+            } else if path.extension().is_some_and(|extension| extension == "bson") {
+                each(path.to_str().unwrap(), fs::read(&path).unwrap());
+            }
+        }
+    }
+
+    #[test]
+    fn descriptions_that_are_not_read_again_are_on_the_tape_as_if_they_were() {
+        let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus");
+        files(&corpus, &mut |path, file| {
+            assert_same(&file, &Limits::DEFAULT, path);
+            let depths = (1..24).map(|depth| Limits { depth, ..Limits::DEFAULT });
+            let elements = (1..400).step_by(7).map(|elements| Limits { elements, ..Limits::DEFAULT });
+            for limits in depths.chain(elements) {
+                assert_same(&file, &limits, path);
+            }
+            // One byte changed, in the first or in the second of two descriptions, or in none.
+            let small = file.len() < 20_000 && path.contains("accept");
+            for at in (0..file.len()).step_by(if small { 61 } else { file.len().max(1) }) {
+                let mut file = file.clone();
+                file[at] ^= 1;
+                assert_same(&file, &Limits::DEFAULT, &format!("{path}, byte {at}"));
+            }
+        });
+    }
 
     #[test]
     fn places_are_written_without_leading_zeros() {

@@ -116,6 +116,17 @@ impl Record {
         Self { a, b, ..self }
     }
 
+    /// What it is in an equal document, so far on in the file and on the tape.
+    pub(crate) const fn moved(self, on: u32, on_tape: u32) -> Self {
+        let (a, b) = match self.form {
+            Form::String | Form::Binary => (self.a.wrapping_add(on), self.b),
+            Form::Name => (self.a, self.b.wrapping_add(on)),
+            Form::Document(_) | Form::Array => (self.a.wrapping_add(on_tape), self.b),
+            Form::Double | Form::Boolean | Form::Null | Form::Int32 | Form::Int64 => (self.a, self.b),
+        };
+        Self { offset: self.offset.wrapping_add(on), a, b, ..self }
+    }
+
     /// The key's id, or the place in an array.
     pub(crate) fn key(&self) -> u32 {
         let [k0, k1, k2] = self.key;

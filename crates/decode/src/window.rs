@@ -87,6 +87,11 @@ impl<'s> Window<'s> {
         self.buffer.get(..self.filled)?.get(from..)?.get(..ix(len))
     }
 
+    /// The `len` bytes at `offset`, which were passed, if they are still in the buffer.
+    pub(crate) fn behind(&self, offset: u32, len: u32) -> Option<&[u8]> {
+        self.buffer.get(..self.filled)?.get(ix(offset.checked_sub(self.start)?)..)?.get(..ix(len))
+    }
+
     /// The next `N` bytes; `None`, without moving, if fewer are left.
     pub(crate) fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
         let bytes = *self.peek(N).first_chunk::<N>()?;

@@ -233,4 +233,4 @@ const COMPILER: &str = "compiler.txt";
 
 /// The guest's own stack, at the bottom of its memory, so that overflowing it is a trap. The decoder never recurses over
 /// the file, and needs a small part of this.
-const STACK_BYTES: u32 = 128 << 10;
+const STACK_BYTES: u32 = 64 << 10;
