@@ -16,10 +16,8 @@ const FILE: &[u8] = b"model";
 
 static PRIVATE: LazyLock<PrivateKey> =
     LazyLock::new(|| PrivateKey::parse(KEY.as_bytes(), || unreachable!("it is not encrypted")).expect("a key"));
-static OTHER: LazyLock<minisign::PublicKey> = LazyLock::new(|| {
-    let secret = minisign::SecretKeyBox::from_string(KEY).and_then(|key| key.into_unencrypted_secret_key());
-    minisign::PublicKey::from_secret_key(&secret.expect("a key")).expect("its public half")
-});
+static OTHER: LazyLock<minisign::PublicKey> =
+    LazyLock::new(|| minisign::PublicKey::from_base64(&PRIVATE.public_key().fingerprint()).expect("its public half"));
 
 fn verify(text: &[u8]) -> Result<Verified, SignatureError> {
     let by = SignedBy::from(PRIVATE.public_key());

@@ -101,6 +101,9 @@ fn parse(text: &str) -> Result<Parsed, SignatureError> {
     let [untrusted, signature, trusted, global] = lines.as_slice() else {
         return Err(SignatureError::Field { field: "four lines" });
     };
+    if !untrusted.starts_with("untrusted comment: ") {
+        return Err(SignatureError::Field { field: "untrusted comment" });
+    }
     if untrusted.len() > MOST_UNTRUSTED_COMMENT {
         return Err(SignatureError::Field { field: "untrusted comment of at most 1024 bytes" });
     }
