@@ -126,6 +126,16 @@ impl Airlock {
         Self { types, ..self.clone() }
     }
 
+    /// The same engine under this policy, in the place of one that there was. Starts nothing.
+    ///
+    /// # Errors
+    ///
+    /// As [`Airlock::with_limits`].
+    #[cfg(feature = "policy")]
+    pub fn with_policy(&self, policy: Policy) -> Result<Self, Error> {
+        Self { policy: Some(Arc::new(policy)), ..self.clone() }.admitted()
+    }
+
     /// It, under the limits that a policy leaves, unless the engine cannot hold to them.
     fn admitted(self) -> Result<Self, Error> {
         #[cfg(feature = "policy")]

@@ -47,7 +47,7 @@
 /**
  * The version of this header. Compare it with airlock_abi_version before any other call.
  */
-#define AIRLOCK_ABI_VERSION 2
+#define AIRLOCK_ABI_VERSION 3
 
 /**
  * In the place of a number: there is none.
@@ -477,6 +477,38 @@ typedef struct airlock_evidence {
    * The name under which a lock file gives it, if one does.
    */
   struct airlock_text lock;
+  /**
+   * A signature's format: `oms` or `minisign`.
+   */
+  struct airlock_text format;
+  /**
+   * The key that made a signature: `sha256:…` of an elliptic curve key, or the sixteen digits of a minisign key.
+   */
+  struct airlock_text key_id;
+  /**
+   * Whose key that is, if a certificate says it.
+   */
+  struct airlock_text signer;
+  /**
+   * What the key has signed beside the file.
+   */
+  struct airlock_text comment;
+  /**
+   * The file's name in the folder that was signed, or in the registry.
+   */
+  struct airlock_text name;
+  /**
+   * Where the registry is.
+   */
+  struct airlock_text registry;
+  /**
+   * The version of the registry's list; 0 if it is none.
+   */
+  uint64_t version;
+  /**
+   * When the file was added to the registry, or was signed by the word of the signer, in seconds since 1970; 0 if nothing says it.
+   */
+  uint64_t time;
 } airlock_evidence;
 
 /**
@@ -768,10 +800,20 @@ airlock_status airlock_options_limit(uint64_t options,
                                      uint64_t *error);
 
 /**
- * Adds evidence, all of which must hold of a file: `pin` with a digest (`sha256:…`, `sha512:…`, or bare hexadecimal digits),
- * `lock` with the path of a lock file, which is read now. `unverified` (no value) opens without any, and is an error beside
- * other evidence. Codes are `unknown-evidence`, `bad-pin`, `conflicting-evidence`, and those of lock files with
- * AIRLOCK_STATUS_INPUT; the options then stay as they were.
+ * Adds evidence, all of which must hold of a file:
+ *
+ * - `pin`: a digest (`sha256:…`, `sha512:…`, or bare hexadecimal digits); `lock`: the path of a lock file;
+ * - `signature`: the path of a signature (OMS or minisign), which must have been made by `public-key`, the path of one for all
+ *   signatures, or one for each in their order; or by a key whose certificate leads to one in `certificate-root`, a path. If it is
+ *   about a folder, that is `signed-folder`, or else the one that it lies in;
+ * - `registry`: a folder, or an `https://` or `http://` URL, whose first metadata is at the path `root`. It lists the file as `name`, or
+ *   by the file's own; with an empty `name` it is asked only what was revoked. What was seen of it is kept in the folder `cache`,
+ *   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time.
+ *
+ * Files are read now, but for those of a registry. `unverified` (no value) opens without any, and is an error beside other
+ * evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, and those of lock files, signatures and keys
+ * with AIRLOCK_STATUS_INPUT; the options then stay as they were. What says nothing alone, such as a signature without a signer, is
+ * `incomplete-evidence` when a file is opened.
  */
 airlock_status airlock_options_evidence(uint64_t options,
                                         const char *kind,
@@ -788,6 +830,17 @@ airlock_status airlock_options_types(uint64_t options,
                                      const char *path,
                                      size_t path_len,
                                      uint64_t *error);
+
+/**
+ * Puts files under the policy at this path; with no path (NULL and 0), under that of the user whose environment this is, or else
+ * the system's, if there is one. Every `airlock.toml` in the process's folder and above it, which can only forbid, holds beside
+ * it. It is read now, and takes the place of one that was there; docs/policy.md has the form. AIRLOCK_STATUS_INPUT, code `policy-…`,
+ * if one of them cannot be used.
+ */
+airlock_status airlock_options_policy(uint64_t options,
+                                      const char *path,
+                                      size_t path_len,
+                                      uint64_t *error);
 
 /**
  * Starts an engine. It takes milliseconds, opening a small file takes microseconds: start one, and keep it for all files and

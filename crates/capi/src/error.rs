@@ -3,7 +3,10 @@
 use std::borrow::Cow;
 use std::ops::Deref;
 
-use flux_airlock::{DigestError, Error, LimitsError, LockError, Rejected, TypesError};
+use flux_airlock::{
+    DigestError, Error, KeyError, LimitsError, LockError, PolicyError, RegistryError, Rejected, SignatureError,
+    SourceError, TypesError,
+};
 use flux_airlock_export::ExportError;
 
 use crate::call::call;
@@ -82,6 +85,11 @@ impl Failure {
         Self::new(Status::Usage, code, message)
     }
 
+    /// What cannot be read, or is not what it should be.
+    pub(crate) fn input(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Status::Input, code, message)
+    }
+
     /// What this machine could not do.
     pub(crate) fn engine(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Status::Engine, code, message)
@@ -153,6 +161,36 @@ impl From<LockError> for Failure {
 impl From<TypesError> for Failure {
     fn from(error: TypesError) -> Self {
         Self::new(Status::Input, error.code(), error.to_string())
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        Self::new(Status::Input, error.code(), error.to_string())
+    }
+}
+
+impl From<SignatureError> for Failure {
+    fn from(error: SignatureError) -> Self {
+        Self::new(Status::Input, error.code(), error.to_string())
+    }
+}
+
+impl From<PolicyError> for Failure {
+    fn from(error: PolicyError) -> Self {
+        Self::new(Status::Input, error.code(), error.to_string())
+    }
+}
+
+impl From<SourceError> for Failure {
+    fn from(error: SourceError) -> Self {
+        Self::usage("bad-value", error.to_string())
+    }
+}
+
+impl From<RegistryError> for Failure {
+    fn from(error: RegistryError) -> Self {
+        Self::new(Status::NotVerified, error.code(), error.to_string())
     }
 }
 

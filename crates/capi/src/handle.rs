@@ -16,7 +16,7 @@ pub(crate) enum Object {
     Engine(Airlock),
     Error(Failure),
     Model(Box<Opened>),
-    Options(Mutex<Options>),
+    Options(Box<Mutex<Options>>),
     Text(String),
 }
 

@@ -7,7 +7,7 @@ use crate::handle;
 use crate::text::Text;
 
 /// The version of this header. Compare it with airlock_abi_version before any other call.
-pub const AIRLOCK_ABI_VERSION: u32 = 2;
+pub const AIRLOCK_ABI_VERSION: u32 = 3;
 
 /// In the place of a number: there is none.
 pub const AIRLOCK_NONE: u32 = 0xffff_ffff;

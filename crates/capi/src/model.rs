@@ -150,6 +150,57 @@ pub struct Evidence {
     pub digest: Text,
     /// The name under which a lock file gives it, if one does.
     pub lock: Text,
+    /// A signature's format: `oms` or `minisign`.
+    pub format: Text,
+    /// The key that made a signature: `sha256:…` of an elliptic curve key, or the sixteen digits of a minisign key.
+    pub key_id: Text,
+    /// Whose key that is, if a certificate says it.
+    pub signer: Text,
+    /// What the key has signed beside the file.
+    pub comment: Text,
+    /// The file's name in the folder that was signed, or in the registry.
+    pub name: Text,
+    /// Where the registry is.
+    pub registry: Text,
+    /// The version of the registry's list; 0 if it is none.
+    pub version: u64,
+    /// When the file was added to the registry, or was signed by the word of the signer, in seconds since 1970; 0 if nothing says it.
+    pub time: u64,
+}
+
+impl Evidence {
+    fn new(entry: &EvidenceEntry) -> Self {
+        let none = || Text::maybe(None);
+        let mut evidence = Self {
+            kind: Text::new(entry.kind()),
+            digest: Text::new(entry.digest()),
+            lock: none(),
+            format: none(),
+            key_id: none(),
+            signer: none(),
+            comment: none(),
+            name: none(),
+            registry: none(),
+            version: 0,
+            time: 0,
+        };
+        match entry {
+            EvidenceEntry::Pin { lock, .. } => evidence.lock = Text::maybe(lock.as_deref()),
+            EvidenceEntry::Registry { name, registry, version, time, .. } => {
+                (evidence.name, evidence.registry) = (Text::new(name), Text::new(registry));
+                (evidence.version, evidence.time) = (*version, *time);
+            }
+            EvidenceEntry::Signature { format, key_id, signer, comment, name, time, .. } => {
+                (evidence.format, evidence.key_id) = (Text::new(format), Text::new(key_id));
+                evidence.signer = Text::maybe(signer.as_deref());
+                evidence.comment = Text::maybe(comment.as_deref());
+                evidence.name = Text::maybe(name.as_deref());
+                evidence.time = time.unwrap_or(0);
+            }
+            _ => {}
+        }
+        evidence
+    }
 }
 
 /// Lists what vouches for a model. Nothing: it was opened unverified.
@@ -169,11 +220,7 @@ pub unsafe extern "C" fn airlock_model_evidence(
         let evidence = object.model()?.model.evidence();
         piece.fill(evidence.len(), |index| {
             let entry = evidence.get(index).ok_or_else(lost)?;
-            let lock = match entry {
-                EvidenceEntry::Pin { lock, .. } => lock.as_deref(),
-                _ => None,
-            };
-            Ok(Evidence { kind: Text::new(entry.kind()), digest: Text::new(entry.digest()), lock: Text::maybe(lock) })
+            Ok(Evidence::new(entry))
         })
     })
 }

@@ -141,6 +141,6 @@ fn prepare(engine: u64, options: u64, source: Source<'_>) -> Result<(Airlock, Op
         return Ok((engine.clone(), Some(Evidence::new())));
     }
     let options = handle::get(options)?;
-    let options = options.options()?.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((options.apply(engine)?, options.evidence(source.subject())))
+    let mut options = options.options()?.lock().unwrap_or_else(PoisonError::into_inner);
+    Ok((options.apply(engine)?, options.evidence(source.subject())?))
 }

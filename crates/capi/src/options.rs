@@ -1,22 +1,45 @@
 //! Options: what a file may cost and why it may be opened, both by name, and what its author says of its types.
 
 use std::ffi::c_char;
+use std::fs::{self, File};
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use flux_airlock::{Airlock, Evidence, Limit, Limits, LimitsBuilder, LockFile, Pin, TypeMap};
+use flux_airlock::{
+    Airlock, Clock, Evidence, Limit, Limits, LimitsBuilder, LockFile, Pin, Policy, PublicKey, Registry, RegistryAt,
+    Roots, Signature, SignedBy, TypeMap,
+};
 
 use crate::call::{call, make};
 use crate::error::{Failure, Status};
 use crate::handle::{self, Object};
 use crate::memory::{Bytes, RawBytes, Trust as _};
 
-/// Limits, evidence and names of types for any number of files.
+/// Limits, evidence, a policy and names of types for any number of files.
 pub(crate) struct Options {
     limits: LimitsBuilder,
     evidence: Vec<Item>,
+    parts: Parts,
     unverified: bool,
+    policy: Option<Policy>,
     types: TypeMap,
+}
+
+/// What says something together only, and so is put together when a file is opened.
+#[derive(Default)]
+struct Parts {
+    signatures: Vec<(PathBuf, Signature)>,
+    public_keys: Vec<PublicKey>,
+    certificate_root: Option<Roots>,
+    signed_folder: Option<PathBuf>,
+    registry: Option<String>,
+    root: Option<Vec<u8>>,
+    name: Option<String>,
+    cache: Option<PathBuf>,
+    offline: bool,
+    /// The registry, once it was asked.
+    loaded: Option<Registry>,
 }
 
 enum Item {
@@ -35,21 +58,35 @@ pub(crate) enum Subject<'a> {
 
 impl Options {
     pub(crate) fn new() -> Self {
-        Self { limits: Limits::builder(), evidence: Vec::new(), unverified: false, types: TypeMap::default() }
+        Self {
+            limits: Limits::builder(),
+            evidence: Vec::new(),
+            parts: Parts::default(),
+            unverified: false,
+            policy: None,
+            types: TypeMap::default(),
+        }
     }
 
     /// This engine as it works under these options.
     pub(crate) fn apply(&self, engine: &Airlock) -> Result<Airlock, Failure> {
-        Ok(engine.with_limits(self.limits.clone().build()?)?.with_types(self.types.clone()))
+        let airlock = engine.with_limits(self.limits.clone().build()?)?.with_types(self.types.clone());
+        match &self.policy {
+            Some(policy) => Ok(airlock.with_policy(policy.clone())?),
+            None => Ok(airlock),
+        }
     }
 
     /// What must hold of this file; `None` if it may be opened without.
-    pub(crate) fn evidence(&self, subject: Subject<'_>) -> Option<Evidence> {
+    pub(crate) fn evidence(&mut self, subject: Subject<'_>) -> Result<Option<Evidence>, Failure> {
+        if self.unverified {
+            return Ok(None);
+        }
         let evidence = self.evidence.iter().fold(Evidence::new(), |evidence, item| match item {
             Item::Lock(path, lock) => evidence.and_lock(lock, &subject.name_in(path)),
             Item::Pin(pin) => evidence.and_pin(*pin),
         });
-        (!self.unverified).then_some(evidence)
+        self.parts.evidence(subject, evidence).map(Some)
     }
 
     fn grant(&mut self, name: &str, most: u64) -> Result<(), Failure> {
@@ -64,25 +101,134 @@ impl Options {
     }
 
     fn add(&mut self, kind: &str, value: &Bytes) -> Result<(), Failure> {
-        let item = match kind {
+        if kind == "unverified" || self.unverified {
+            let (is_first, has_value) = (self.evidence.is_empty() && self.parts.is_empty(), !value.get()?.is_empty());
+            self.unverified = match kind {
+                "unverified" if has_value => return Err(Failure::usage("bad-value", "unverified takes no value")),
+                "unverified" if is_first => true,
+                _ if EVIDENCE.contains(&kind) => return Err(conflict()),
+                _ => return Err(unknown_evidence(kind)),
+            };
+            return Ok(());
+        }
+        let parts = &mut self.parts;
+        match kind {
+            "certificate-root" => parts.certificate_root = Some(Roots::read(&path_of(value)?)?),
+            "cache" => parts.cache = Some(path_of(value)?),
             "lock" => {
                 let path = path_of(value)?;
                 let lock = LockFile::read(&path)?;
-                Some(Item::Lock(path, lock))
+                self.evidence.push(Item::Lock(path, lock));
             }
-            "pin" => Some(Item::Pin(value.text()?.parse()?)),
-            "unverified" if value.get()?.is_empty() => None,
-            "unverified" => return Err(Failure::usage("bad-value", "unverified takes no value")),
-            _ => return Err(unknown("unknown-evidence", "a kind of evidence", kind, EVIDENCE.iter().copied())),
-        };
-        match item {
-            Some(item) if !self.unverified => self.evidence.push(item),
-            None if self.evidence.is_empty() => self.unverified = true,
-            _ => return Err(conflict()),
+            "name" => parts.name = Some(value.text()?.to_owned()),
+            "offline" if value.get()?.is_empty() => parts.offline = true,
+            "offline" => return Err(Failure::usage("bad-value", "offline takes no value")),
+            "pin" => self.evidence.push(Item::Pin(value.text()?.parse()?)),
+            "public-key" => parts.public_keys.push(PublicKey::read(&path_of(value)?)?),
+            "registry" => parts.registry = Some(value.text()?.to_owned()),
+            "root" => parts.root = Some(read_root(&path_of(value)?)?),
+            "signature" => {
+                let path = path_of(value)?;
+                let signature = Signature::read(&path)?;
+                parts.signatures.push((path, signature));
+            }
+            "signed-folder" => parts.signed_folder = Some(path_of(value)?),
+            _ => return Err(unknown_evidence(kind)),
         }
+        // What was asked was another one.
+        parts.loaded = None;
         Ok(())
     }
 }
+
+impl Parts {
+    const fn is_empty(&self) -> bool {
+        let Self {
+            signatures, public_keys, certificate_root, signed_folder, registry, root, name, cache, offline, ..
+        } = self;
+        let of_signatures = signatures.is_empty() && public_keys.is_empty() && certificate_root.is_none();
+        let of_registry = registry.is_none() && root.is_none() && name.is_none() && cache.is_none() && !*offline;
+        of_signatures && signed_folder.is_none() && of_registry
+    }
+
+    /// This evidence, and what the parts are together.
+    fn evidence(&mut self, subject: Subject<'_>, mut evidence: Evidence) -> Result<Evidence, Failure> {
+        let signers: Vec<SignedBy> = match &self.certificate_root {
+            Some(_) if !self.public_keys.is_empty() => {
+                return Err(incomplete("the signer is known by public keys or by a certificate root, and not by both"));
+            }
+            Some(roots) => vec![roots.clone().into()],
+            None => self.public_keys.iter().cloned().map(SignedBy::from).collect(),
+        };
+        if self.signatures.is_empty() && (!signers.is_empty() || self.signed_folder.is_some()) {
+            return Err(incomplete("there is a signer or a signed folder, and no signature"));
+        }
+        if signers.is_empty() && !self.signatures.is_empty() {
+            return Err(incomplete("a signature says nothing without its signer: a public key, or a certificate root"));
+        }
+        if signers.len() > 1 && signers.len() != self.signatures.len() {
+            return Err(incomplete("there is one public key for all signatures, or one for each, in their order"));
+        }
+        for ((path, signature), by) in self.signatures.iter().zip(signers.into_iter().cycle()) {
+            let signature = signature.clone();
+            let signature = match subject {
+                Subject::Path(file) => signature.about(file, path, self.signed_folder.as_deref()),
+                Subject::Named(_) => signature,
+            };
+            evidence = evidence.and_signature(signature, by);
+        }
+        let Some(registry) = self.registry()? else { return Ok(evidence) };
+        let own = match subject {
+            Subject::Named(name) => name.to_owned(),
+            Subject::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        match self.name.as_ref() {
+            // Told, by an empty name, to ask no more than that.
+            Some(name) if name.is_empty() => Ok(evidence.and_not_revoked(&registry)),
+            None if own.is_empty() => {
+                Err(incomplete("bytes without a name need the name by which the registry lists them"))
+            }
+            name => Ok(evidence.and_registry(&registry, name.unwrap_or(&own))),
+        }
+    }
+
+    /// The registry, which is asked for the first file that is opened.
+    fn registry(&mut self) -> Result<Option<Registry>, Failure> {
+        let Some(location) = &self.registry else {
+            if self.root.is_some() || self.name.is_some() || self.cache.is_some() || self.offline {
+                return Err(incomplete("there is a root, a name or a cache, and no registry"));
+            }
+            return Ok(None);
+        };
+        if self.loaded.is_none() {
+            let root = self.root.as_ref();
+            let root =
+                root.ok_or_else(|| incomplete("a registry says nothing without its root, from elsewhere than there"))?;
+            let cache = self.cache.clone().or_else(RegistryAt::user_cache);
+            let cache = cache.ok_or_else(|| incomplete("there is no home folder: a cache must be given"))?;
+            let at = RegistryAt::new(location, root.as_slice(), cache)?;
+            self.loaded = Some(if self.offline { at.offline() } else { at }.load(Clock::system())?);
+        }
+        Ok(self.loaded.clone())
+    }
+}
+
+/// The root metadata of a registry.
+fn read_root(path: &Path) -> Result<Vec<u8>, Failure> {
+    let read = || {
+        let mut root = Vec::new();
+        // Before it is opened, which would wait for the other end of a FIFO.
+        if !fs::metadata(path)?.is_file() {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
+        }
+        File::open(path)?.take(MOST_ROOT_BYTES).read_to_end(&mut root)?;
+        Ok(root)
+    };
+    read().map_err(|error| Failure::input("root-io", format!("{}: {error}", path.to_string_lossy().escape_debug())))
+}
+
+/// What is longer is cut off, and then is no metadata any more.
+const MOST_ROOT_BYTES: u64 = 1 << 20;
 
 impl Subject<'_> {
     /// The name that the lock file at `lock` has for it. What cannot have one is looked up under one that no lock file holds.
@@ -115,18 +261,39 @@ fn unknown(code: &'static str, what: &str, name: &str, known: impl Iterator<Item
     Failure::usage(code, format!("{} is not {what}: there are {known}", name.escape_debug()))
 }
 
+fn unknown_evidence(kind: &str) -> Failure {
+    unknown("unknown-evidence", "a kind of evidence", kind, EVIDENCE.iter().copied())
+}
+
+fn incomplete(what: &str) -> Failure {
+    Failure::usage("incomplete-evidence", what)
+}
+
 fn conflict() -> Failure {
     Failure::usage("conflicting-evidence", "with evidence, a file is not opened unverified: leave out one or the other")
 }
 
-const EVIDENCE: [&str; 3] = ["lock", "pin", "unverified"];
+const EVIDENCE: [&str; 12] = [
+    "cache",
+    "certificate-root",
+    "lock",
+    "name",
+    "offline",
+    "pin",
+    "public-key",
+    "registry",
+    "root",
+    "signature",
+    "signed-folder",
+    "unverified",
+];
 
 /// Makes options: the default limits, no evidence, and no description of types.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn airlock_options_new(options: *mut u64, error: *mut u64) -> Status {
     // SAFETY: the caller's, as the header says.
     let (options, error) = unsafe { (options, error).trust() };
-    make(options, error, || Ok(Object::Options(Mutex::new(Options::new()))))
+    make(options, error, || Ok(Object::Options(Box::new(Mutex::new(Options::new())))))
 }
 
 /// Grants a limit by its name (AIRLOCK_ENUM_LIMIT; `_` may stand for `-`). AIRLOCK_STATUS_USAGE, code `unknown-limit` or
@@ -144,10 +311,20 @@ pub unsafe extern "C" fn airlock_options_limit(
     call(error, || change(options, |options| options.grant(name.text()?, granted)))
 }
 
-/// Adds evidence, all of which must hold of a file: `pin` with a digest (`sha256:…`, `sha512:…`, or bare hexadecimal digits),
-/// `lock` with the path of a lock file, which is read now. `unverified` (no value) opens without any, and is an error beside
-/// other evidence. Codes are `unknown-evidence`, `bad-pin`, `conflicting-evidence`, and those of lock files with
-/// AIRLOCK_STATUS_INPUT; the options then stay as they were.
+/// Adds evidence, all of which must hold of a file:
+///
+/// - `pin`: a digest (`sha256:…`, `sha512:…`, or bare hexadecimal digits); `lock`: the path of a lock file;
+/// - `signature`: the path of a signature (OMS or minisign), which must have been made by `public-key`, the path of one for all
+///   signatures, or one for each in their order; or by a key whose certificate leads to one in `certificate-root`, a path. If it is
+///   about a folder, that is `signed-folder`, or else the one that it lies in;
+/// - `registry`: a folder, or an `https://` or `http://` URL, whose first metadata is at the path `root`. It lists the file as `name`, or
+///   by the file's own; with an empty `name` it is asked only what was revoked. What was seen of it is kept in the folder `cache`,
+///   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time.
+///
+/// Files are read now, but for those of a registry. `unverified` (no value) opens without any, and is an error beside other
+/// evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, and those of lock files, signatures and keys
+/// with AIRLOCK_STATUS_INPUT; the options then stay as they were. What says nothing alone, such as a signature without a signer, is
+/// `incomplete-evidence` when a file is opened.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn airlock_options_evidence(
     options: u64,
@@ -178,6 +355,29 @@ pub unsafe extern "C" fn airlock_options_types(
         let types = TypeMap::read(&path_of(&path)?)?;
         change(options, |options| {
             options.types = types;
+            Ok(())
+        })
+    })
+}
+
+/// Puts files under the policy at this path; with no path (NULL and 0), under that of the user whose environment this is, or else
+/// the system's, if there is one. Every `airlock.toml` in the process's folder and above it, which can only forbid, holds beside
+/// it. It is read now, and takes the place of one that was there; docs/policy.md has the form. AIRLOCK_STATUS_INPUT, code `policy-…`,
+/// if one of them cannot be used.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn airlock_options_policy(
+    options: u64,
+    path: *const c_char,
+    path_len: usize,
+    error: *mut u64,
+) -> Status {
+    // SAFETY: the caller's, as the header says.
+    let (path, error) = unsafe { (RawBytes::text(path, path_len), error).trust() };
+    call(error, || {
+        let path = path_of(&path)?;
+        let policy = Policy::here((!path.as_os_str().is_empty()).then_some(&*path))?;
+        change(options, |options| {
+            options.policy = policy;
             Ok(())
         })
     })

@@ -11,9 +11,13 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 use std::sync::OnceLock;
 
-use flux_airlock::{Airlock, ArrayView, Form, Input, Model, Value};
+use flux_airlock::{Airlock, ArrayView, Digest, Form, Input, Model, Value};
 use flux_airlock_export::{Safetensors, Spec};
+use flux_airlock_trust::{
+    Adding, Clock, Keeper, Lifetimes, MinisignForm, NewRegistry, PrivateKey, Role, sign_minisign,
+};
 use serde_json::Value as Json;
+use sha2::{Digest as _, Sha256};
 
 /// The folder of the package.
 const PACKAGE: &str = env!("CARGO_MANIFEST_DIR");
@@ -159,6 +163,136 @@ fn fields_have_the_names_that_were_given() {
     fs::write(&types, page.split("```toml\n").nth(1).unwrap().split("```").next().unwrap()).unwrap();
     let file = root().join("tests/corpus/accept/made/own_structs.bson");
     run(&["types", file.to_str().unwrap(), types.to_str().unwrap(), "policy.emodels"]);
+}
+
+/// A model that a key has signed, and that a registry lists.
+struct Vouched {
+    folder: tempfile::TempDir,
+    key_id: String,
+}
+
+impl Vouched {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let key = |name: &str| PrivateKey::parse(&fs::read(root().join("fuzz/keys").join(name)).unwrap(), || panic!());
+        fs::copy(root().join("tests/corpus/accept/flux-0.16.9/dense.bson"), at("model.bson")).unwrap();
+        fs::copy(root().join("tests/corpus/accept/flux-0.16.9/lenet.bson"), at("other.bson")).unwrap();
+        let (minisign, ec) = (key("fuzz.minisign").unwrap(), key("fuzz.pem").unwrap());
+        let model = fs::File::open(at("model.bson")).unwrap();
+        let signature = sign_minisign(&minisign, MinisignForm::Prehashed, model, "of the team").unwrap();
+        fs::write(at("model.minisig"), signature).unwrap();
+        fs::write(at("team.pub"), minisign.public_key().fingerprint()).unwrap();
+        fs::copy(root().join("fuzz/keys/fuzz.pub"), at("other.pub")).unwrap();
+        fs::create_dir(at("registry")).unwrap();
+        let roles = [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp];
+        let new = roles.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![ec.public_key()], 1));
+        let mut keeper = Keeper::init(&at("registry"), &new, Clock::system()).unwrap();
+        let adding = Adding { stored: true, sources: Vec::new(), signers: Vec::new() };
+        keeper.add("model.bson", &at("model.bson"), &adding, Clock::system()).unwrap();
+        keeper.publish(&[ec], Lifetimes::default(), Clock::system()).unwrap();
+        fs::copy(at("registry/metadata/1.root.json"), at("root.json")).unwrap();
+        let key_id = minisign.public_key().id();
+        Self { folder, key_id }
+    }
+
+    fn revoke(&self) {
+        let at = |name: &str| self.folder.path().join(name);
+        let pem = fs::read(root().join("fuzz/keys/fuzz.pem")).unwrap();
+        let ec = PrivateKey::parse(&pem, || panic!()).unwrap();
+        let mut keeper = Keeper::open(&at("registry")).unwrap();
+        keeper.revoke(Sha256::digest(fs::read(at("model.bson")).unwrap()).into(), "stolen", Clock::system());
+        keeper.publish(&[ec], Lifetimes::default(), Clock::system()).unwrap();
+    }
+
+    /// The program and its arguments: values with a dot or a slash are files of the folder.
+    fn arguments(&self, model: &str, given: &[&str]) -> Vec<String> {
+        let path = |value: &str| match value {
+            "" | "lists" => value.to_owned(),
+            file => self.folder.path().join(file).to_str().unwrap().to_owned(),
+        };
+        let mut arguments = vec!["vouched".to_owned(), path(model)];
+        for pair in given.chunks(2) {
+            arguments.push(pair[0].to_owned());
+            arguments.push(if matches!(pair[0], "name" | "pin") { pair[1].to_owned() } else { path(pair[1]) });
+        }
+        arguments
+    }
+
+    fn says(&self, model: &str, given: &[&str]) -> String {
+        let arguments = self.arguments(model, given);
+        run(&arguments.iter().map(String::as_str).collect::<Vec<_>>())
+    }
+}
+
+#[test]
+fn signatures_and_registries_vouch_and_refuse() {
+    let vouched = Vouched::new();
+    let signed = ["signature", "model.minisig", "public-key", "team.pub"];
+    let listed = ["registry", "registry", "root", "root.json", "cache", "cache"];
+    let by = format!("signature format=minisign key={} comment=of the team version=0\n", vouched.key_id);
+    let of = "registry name=model.bson version=1 timed\n";
+    assert_eq!(vouched.says("model.bson", &signed), format!("{by}1\n"));
+    assert_eq!(vouched.says("model.bson", &listed), format!("{of}1\n"));
+    let both = [&signed[..], &listed[..], &["name", "model.bson"]].concat();
+    assert_eq!(vouched.says("model.bson", &both), format!("{by}{of}2\n"));
+    let offline = [&listed[..], &["offline", ""]].concat();
+    assert_eq!(vouched.says("model.bson", &offline), format!("{of}1\n"));
+    // Other bytes, another key, another name.
+    assert_eq!(vouched.says("other.bson", &signed), "3 signature-invalid\n");
+    let other_key = ["signature", "model.minisig", "public-key", "other.pub"];
+    assert_eq!(vouched.says("model.bson", &other_key), "3 signature-signer-kind\n");
+    assert_eq!(vouched.says("other.bson", &listed), "3 registry-unlisted\n");
+    let renamed = [&listed[..], &["name", "model.bson"]].concat();
+    assert_eq!(vouched.says("other.bson", &renamed), "3 digest-mismatch\n");
+    // What says nothing alone.
+    for half in [
+        &["signature", "model.minisig"][..],
+        &["public-key", "team.pub"],
+        &["signed-folder", "registry"],
+        &["registry", "registry", "cache", "cache"],
+        &["root", "root.json"],
+        &["name", "model.bson"],
+        &["offline", ""],
+        &["signature", "model.minisig", "public-key", "team.pub", "public-key", "team.pub"],
+    ] {
+        assert_eq!(vouched.says("model.bson", half), "8 incomplete-evidence\n", "{half:?}");
+    }
+    assert_eq!(vouched.says("model.bson", &["unverified", "", "root", "root.json"]), "8 conflicting-evidence\n");
+    assert_eq!(vouched.says("model.bson", &["root", "root.json", "unverified", ""]), "8 conflicting-evidence\n");
+    assert_eq!(vouched.says("model.bson", &["unverified", "", "nonsense", ""]), "8 unknown-evidence\n");
+    assert_eq!(vouched.says("model.bson", &["public-key", "model.bson"]), "6 key-malformed\n");
+    // A registry that says no is believed, whatever else says yes.
+    vouched.revoke();
+    assert_eq!(vouched.says("model.bson", &both), "3 registry-revoked\n");
+    let asked = [&signed[..], &listed[..], &["name", ""]].concat();
+    assert_eq!(vouched.says("model.bson", &asked), "3 registry-revoked\n");
+    let arguments = vouched.arguments("model.bson", &both);
+    check_memory(suite(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_policy_is_held_to() {
+    let vouched = Vouched::new();
+    let signed = ["signature", "model.minisig", "public-key", "team.pub"];
+    let policy = |text: &str, given: &[&str]| {
+        fs::write(vouched.folder.path().join("policy.toml"), text).unwrap();
+        vouched.says("model.bson", &[given, &["policy", "policy.toml"]].concat())
+    };
+    let sha256 = Sha256::digest(fs::read(vouched.folder.path().join("model.bson")).unwrap());
+    let denied = format!("version = 1\ndenied = [\"{}\"]\n", Digest::Sha256(sha256.into()));
+    assert!(policy("version = 1\n", &signed).ends_with("\n1\n"));
+    assert_eq!(policy(&denied, &signed), "3 policy-digest\n");
+    assert_eq!(policy("version = 1\nunverified = \"never\"\n", &["unverified", ""]), "3 policy-unverified\n");
+    assert_eq!(policy("version = 1\nunverified = \"open\"\n", &["unverified", ""]), "0\n");
+    assert_eq!(policy("version = 1\n[limits]\nfile_bytes = 100\n", &signed), "2 file-bytes-limit\n");
+    assert_eq!(policy("version = 1\nnonsense = 1\n", &signed), "6 policy-unknown-key\n");
+    // One that is found: no path, in a folder whose policy forbids it.
+    fs::write(vouched.folder.path().join("airlock.toml"), denied).unwrap();
+    let arguments = vouched.arguments("model.bson", &[&signed[..], &["policy", ""]].concat());
+    let mut here = Command::new(suite());
+    here.args(arguments).current_dir(&vouched.folder).env("XDG_CONFIG_HOME", vouched.folder.path());
+    assert_eq!(succeed(here.output().unwrap()), "3 policy-digest\n");
 }
 
 #[test]

@@ -24,17 +24,18 @@ pub(crate) struct Required {
     pins: Vec<Pin>,
     locks: Vec<(PathBuf, LockFile)>,
     signatures: Vec<Signed>,
+    /// The folder that they are about, if it is not where each lies.
+    signed_folder: Option<PathBuf>,
     registry: Option<Registry>,
     /// The name in the registry that was given.
     name: Option<String>,
 }
 
-/// A signature, whose it must be, and what it may be about.
+/// A signature, and whose it must be.
 struct Signed {
     path: PathBuf,
     signature: Signature,
     by: SignedBy,
-    folder: PathBuf,
 }
 
 impl Required {
@@ -70,7 +71,8 @@ impl Required {
         if registry.is_some() && args.name.is_none() && files.iter().any(|file| is_stdin(file)) {
             return Err(Failure::usage("standard input has no name that a registry could know: give it with --name"));
         }
-        Ok(Self { pins: pin.clone(), locks, signatures: signatures(args)?, registry, name: args.name.clone() })
+        let (signed_folder, name) = (args.signed_folder.clone(), args.name.clone());
+        Ok(Self { pins: pin.clone(), locks, signatures: signatures(args)?, signed_folder, registry, name })
     }
 
     /// What must hold of this file; `None` if nothing must.
@@ -83,15 +85,10 @@ impl Required {
             // A file that cannot have a name in the lock file is looked up under one that no lock file can hold.
             evidence = evidence.and_lock(lock, &LockFile::name_of(path, file).unwrap_or_else(|_| outside(file)));
         }
-        for Signed { path, signature, by, folder } in &self.signatures {
-            let mut signature = signature.clone();
-            if !is_stdin(file) {
-                let name = |file: &Path| sign::name_in(folder, file);
-                let own = name(path);
-                // A file that lies elsewhere gets a name that cannot be signed.
-                let name = name(file).unwrap_or_else(|| outside(file));
-                signature = signature.of_folder(folder, name, own.as_deref().as_slice());
-            }
+        for Signed { path, signature, by } in &self.signatures {
+            let signature = signature.clone();
+            let about = |signature: Signature| signature.about(file, path, self.signed_folder.as_deref());
+            let signature = if is_stdin(file) { signature } else { about(signature) };
             evidence = evidence.and_signature(signature, by.clone());
         }
         if let Some(registry) = &self.registry {
@@ -113,7 +110,7 @@ fn outside(file: &Path) -> String {
 
 /// Reads the signatures, and the keys or certificates that go with them.
 fn signatures(args: &EvidenceArgs) -> Result<Vec<Signed>, Failure> {
-    let EvidenceArgs { signature, public_key, certificate_root, signed_folder, .. } = args;
+    let EvidenceArgs { signature, public_key, certificate_root, .. } = args;
     let signers: Vec<SignedBy> = if let Some(path) = certificate_root {
         vec![Roots::read(path).map_err(|error| sign::unusable(path, &error))?.into()]
     } else {
@@ -132,8 +129,7 @@ fn signatures(args: &EvidenceArgs) -> Result<Vec<Signed>, Failure> {
         let read = Signature::read(path);
         let signature = read
             .map_err(|error| Failure::new(format!("{}: {error} ({})", text::name(path.as_os_str()), error.code())))?;
-        let folder = signed_folder.clone().unwrap_or_else(|| sign::folder_of(path).to_owned());
-        Ok(Signed { path: path.clone(), signature, by: by.clone(), folder })
+        Ok(Signed { path: path.clone(), signature, by: by.clone() })
     });
     signed.collect()
 }

@@ -1,7 +1,7 @@
 //! `airlock policy`: what may be opened here, in sentences; and the policy that the other commands are under.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use flux_airlock::{Airlock, AirlockBuilder, Input, Policy, PolicyError, Rejected, Source, TypeMap};
 
@@ -21,12 +21,7 @@ pub(crate) fn run(action: &PolicyAction, terminal: &mut Terminal) -> Result<Stat
 /// The policy that holds for this process: the one that was named, else the user's, else the system's, and whatever the
 /// folders from here upwards forbid.
 pub(crate) fn find(named: Option<&Path>) -> Result<Option<Policy>, Failure> {
-    let folder = std::env::current_dir()
-        .and_then(std::fs::canonicalize)
-        .map_err(|error| Failure::new(format!("it is not known which folder this is: {error}")))?;
-    let home = |name| std::env::var_os(name).map(PathBuf::from);
-    let user = Policy::user_path(home("XDG_CONFIG_HOME"), home("HOME"));
-    Policy::find(named, user.as_deref(), &folder).map_err(|error| unusable(&error))
+    Policy::here(named).map_err(|error| unusable(&error))
 }
 
 /// An airlock under these limits and the policy that holds here, that knows these types.

@@ -28,26 +28,14 @@ pub(crate) fn load(args: &RegistryArgs) -> Result<Option<Registry>, Failure> {
     let root = fs::read(root).map_err(unread)?;
     let cache = match &args.cache {
         Some(cache) => cache.clone(),
-        None => cache_folder()?,
+        None => RegistryAt::user_cache()
+            .ok_or_else(|| Failure::usage("there is no home folder: say with --cache where to keep what is seen"))?,
     };
-    let at = if location.contains("://") {
-        RegistryAt::url(location, root, cache)
-            .map_err(|error| Failure::new(format!("{name}: {error} ({})", error.code())))?
-    } else {
-        RegistryAt::folder(location, root, cache)
-    };
+    let at = RegistryAt::new(location, root, cache)
+        .map_err(|error| Failure::new(format!("{name}: {error} ({})", error.code())))?;
     let at = if args.offline { at.offline() } else { at };
     let loaded = at.load(Clock::system());
     loaded.map(Some).map_err(|error| Failure::new(format!("{name}: {error} ({})", error.code())))
-}
-
-/// Where what was seen of registries is kept, unless it is said.
-fn cache_folder() -> Result<PathBuf, Failure> {
-    let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
-    let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
-    let cache =
-        cache.ok_or_else(|| Failure::usage("there is no home folder: say with --cache where to keep what is seen"))?;
-    Ok(cache.join("airlock"))
 }
 
 /// `airlock get`: from a registry into a file, if it opens.

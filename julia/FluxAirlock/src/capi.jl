@@ -3,7 +3,7 @@
 # Nothing else in the package knows a pointer. A handle is kept alive while memory that belongs to it is read, texts are
 # copied at once, and a status that is not 0 becomes an exception here.
 
-const ABI_VERSION = 2
+const ABI_VERSION = 3
 const NONE = typemax(UInt32)
 
 # Text of the library, or none where `ptr` is null. It lives as long as what it was read from.
@@ -49,6 +49,14 @@ struct EvidenceInfo
     kind::Text
     digest::Text
     lock::Text
+    format::Text
+    key_id::Text
+    signer::Text
+    comment::Text
+    name::Text
+    registry::Text
+    version::UInt64
+    time::UInt64
 end
 
 struct VariableInfo
@@ -135,6 +143,8 @@ end
 @foreign airlock_options_evidence(
     options::UInt64, kind::Ptr{UInt8}, kind_len::Csize_t, value::Ptr{UInt8}, value_len::Csize_t, error::Ptr{UInt64},
 )::UInt32
+@foreign airlock_options_policy(options::UInt64, path::Ptr{UInt8}, path_len::Csize_t, error::Ptr{UInt64})::UInt32
+@foreign airlock_options_types(options::UInt64, path::Ptr{UInt8}, path_len::Csize_t, error::Ptr{UInt64})::UInt32
 @foreign airlock_engine_new(engine::Ptr{UInt64}, error::Ptr{UInt64})::UInt32
 @foreign airlock_open_path(
     engine::UInt64, options::UInt64, path::Ptr{UInt8}, path_len::Csize_t, model::Ptr{UInt64}, error::Ptr{UInt64},
@@ -397,8 +407,8 @@ function reading(use, f, ::Type{T}, model::Handle, file, arguments...) where {T}
     end
 end
 
-# Options: limits and evidence, by name.
-function new_options(limits, evidence)
+# Options: limits and evidence, by name, a policy, and a description of types.
+function new_options((limits, evidence, policy, types))
     tables()
     options = new_handle((made, error) -> airlock_options_new(made, error), "")
     error = Ref{UInt64}(0)
@@ -418,6 +428,10 @@ function new_options(limits, evidence)
                 end
             end
             check(status, error, "")
+        end
+        check(with_text((ptr, len) -> airlock_options_policy(options.number, ptr, len, address(error)), policy), error, policy)
+        if !isempty(types)
+            check(with_text((ptr, len) -> airlock_options_types(options.number, ptr, len, address(error)), types), error, types)
         end
     end
     return options

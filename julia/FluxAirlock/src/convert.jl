@@ -1,13 +1,13 @@
 # Models in other formats, whole or not at all.
 
 """
-    FluxAirlock.convert(path, out; to, force = false, omit = false, variable, pin, lock, unverified, limits...)
+    FluxAirlock.convert(path, out; to, force = false, omit = false, variable, options...)
     FluxAirlock.convert(m::Model, out; to, force = false, omit = false)
 
 Writes a model to `out`, as `to = :safetensors` or `:json` (layers and descriptions of arrays, no weights); without `to`, as the ending of `out` says. An
 array has the same size and the same indices in safetensors as in Julia. `out` appears whole or not at all, and is replaced only
 with `force`. `omit` leaves out arrays that safetensors cannot hold; without it they are an [`OutputError`](@ref). `variable` names
-the only variable that is written.
+the only variable that is written. The other options are those of [`load`](@ref).
 
 # Examples
 ```jldoctest; setup = :(using FluxAirlock; fixture(name) = joinpath(pkgdir(FluxAirlock), "..", "..", "tests", "corpus", "accept", name))

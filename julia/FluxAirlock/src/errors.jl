@@ -169,6 +169,8 @@ function Base.showerror(io::IO, e::NotVerified)
         print(io, "\nSay why these bytes may be opened:")
         print(io, "\n  load(path; pin = \"sha256:…\")          the digest that the author gave you")
         print(io, "\n  load(path; lock = \"airlock.lock\")     a lock file that you keep apart from the model")
+        print(io, "\n  load(path; signature = \"model.sig\", public_key = \"team.pub\")   a signature, by a key that you have from its owner")
+        print(io, "\n  load(path; registry = \"https://…\", root = \"root.json\")       a registry that lists it")
         print(io, "\n  load(path; unverified = true)          nobody vouches for them: they are decoded in the sandbox all the same")
     else
         print(io, "\nThe bytes are others than those that were vouched for, or nobody vouched for them. Do not use the file until you know why.")

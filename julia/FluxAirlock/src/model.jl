@@ -61,7 +61,7 @@ end
 Base.isopen(m::Model) = m.handle.number != 0
 
 """
-    load(path; pin, lock, unverified = false, limits...) -> Model
+    load(path; pin, lock, signature, public_key, registry, root, policy, types, unverified = false, limits...) -> Model
     load(bytes::Vector{UInt8}; name = "", …) -> Model
     load(io::IO; name = "", …) -> Model
 
@@ -73,7 +73,16 @@ Say why these bytes may be opened; all that is given must hold:
 
 - `pin`: the digest you were given, `"sha256:…"` or `"sha512:…"`, or several of them;
 - `lock`: the path of a lock file (`airlock.lock`) that you keep apart from the model, or several;
+- `signature`: the path of a signature (OpenSSF Model Signing, or minisign), or several, made by `public_key`: the path of one for all,
+  or of one for each. In its place, `certificate_root` is the path of certificates to one of which that of the signer must lead.
+  A signature over a folder is about the one it lies in, or about `signed_folder`;
+- `registry`: a folder or an `https://` URL, whose first metadata you have from elsewhere at the path `root`. It lists the model under
+  `name`, or under the file's own. What was seen of it is kept in the folder `cache`; `offline = true` asks nobody;
 - `unverified = true`: nobody vouches for them.
+
+`policy` is the path of a file that says what may be opened at all; without it, that of the user holds, or else that of the system, as
+for the command `airlock`, and every `airlock.toml` in the working folder and above it can forbid more (`docs/policy.md`). `types` is
+the path of a description of the author's own structs, which have no names of fields in a file (`docs/types.md`).
 
 Limits are granted by name: `depth`, `elements`, `file_bytes`, `fuel`, `memory_bytes`, `name_bytes`, `names_bytes`, `nodes`, `path_bytes`, `tensors`,
 `answer_bytes`. The defaults admit every model that is known to us.
@@ -90,14 +99,12 @@ julia> size(m["m.layers.encoder.weight"])
 (2, 4)
 ```
 """
-function load(path::AbstractString; limits...)
-    evidence, limits = split_options(limits)
-    return Model(open_path(String(path), new_options(limits, evidence)))
+function load(path::AbstractString; options...)
+    return Model(open_path(String(path), new_options(split_options(options))))
 end
 
-function load(bytes::AbstractVector{UInt8}; name::AbstractString = "", limits...)
-    evidence, limits = split_options(limits)
-    return Model(open_bytes(String(name), convert_bytes(bytes), new_options(limits, evidence)))
+function load(bytes::AbstractVector{UInt8}; name::AbstractString = "", options...)
+    return Model(open_bytes(String(name), convert_bytes(bytes), new_options(split_options(options))))
 end
 
 load(io::IO; options...) = load(read(io); options...)
@@ -105,22 +112,43 @@ load(io::IO; options...) = load(read(io); options...)
 convert_bytes(bytes::Vector{UInt8}) = bytes
 convert_bytes(bytes) = Vector{UInt8}(bytes)
 
-# Evidence and limits, each as pairs for the library.
+# What the library calls the kinds of evidence, and how many there may be of each.
+const EVIDENCE = Dict(
+    :cache => "cache",
+    :certificate_root => "certificate-root",
+    :name => "name",
+    :lock => "lock",
+    :pin => "pin",
+    :public_key => "public-key",
+    :registry => "registry",
+    :root => "root",
+    :signature => "signature",
+    :signed_folder => "signed-folder",
+)
+const MANY = (:lock, :pin, :public_key, :signature)
+# Kinds that are there or not.
+const FLAGS = (:offline, :unverified)
+
+# Limits and evidence, as pairs for the library, and the paths of a policy and of a description of types.
 function split_options(options)
-    evidence, limits = Pair{Symbol,String}[], Pair{Symbol,Any}[]
+    evidence, limits, paths = Pair{String,String}[], Pair{Symbol,Any}[], Dict(:policy => "", :types => "")
     for (name, value) in options
-        if name === :pin || name === :lock
+        if name in MANY
             for one_of_them in several(name, value)
-                push!(evidence, name => one_of_them)
+                push!(evidence, EVIDENCE[name] => one_of_them)
             end
-        elseif name === :unverified
-            value isa Bool || throw(ArgumentError("`unverified` is true or false, not $(repr(value))"))
-            value && push!(evidence, name => "")
+        elseif haskey(EVIDENCE, name)
+            value === nothing || push!(evidence, EVIDENCE[name] => only_text(name, value))
+        elseif name in FLAGS
+            value isa Bool || throw(ArgumentError("`$name` is true or false, not $(repr(value))"))
+            value && push!(evidence, String(name) => "")
+        elseif haskey(paths, name)
+            value === nothing || (paths[name] = only_text(name, value))
         else
             push!(limits, name => value)
         end
     end
-    return evidence, limits
+    return limits, evidence, paths[:policy], paths[:types]
 end
 
 several(_, ::Nothing) = String[]
@@ -131,14 +159,13 @@ only_text(_, value::AbstractString) = String(value)
 only_text(name, value) = throw(ArgumentError("`$name` is a text or several, not $(repr(value))"))
 
 """
-    FluxAirlock.inspect(path; limits...) -> String
+    FluxAirlock.inspect(path; options...) -> String
 
 The report about a file, whatever it is, as JSON. It needs no evidence and hands out no weights; a file that is refused is described as
-such. What is given as evidence must hold.
+such. What is given as evidence must hold. Options are those of [`load`](@ref).
 """
-function inspect(path::AbstractString; limits...)
-    evidence, limits = split_options(limits)
-    return inspect_path(String(path), new_options(limits, evidence))
+function inspect(path::AbstractString; options...)
+    return inspect_path(String(path), new_options(split_options(options)))
 end
 
 """
@@ -408,10 +435,18 @@ written_by(m::Model) = (flux = m.about.flux, julia = m.about.julia, bson_jl = m.
 """
     evidence(m)
 
-What vouches for the file: `kind`, `digest` and `lock` of each. Empty if it was opened unverified.
+What vouches for the file. Each has a `kind` (`:pin`, `:signature` or `:registry`) and the `digest` of the file; and where there is one,
+`lock`, the name in a lock file; `format`, `key_id`, `signer` and `comment` of a signature; `name`, in the folder that was signed or in
+the registry; the `registry` and the `version` of its list; and `time`, in seconds since 1970, when the file was signed or
+listed. Others are `nothing`. Empty if it was opened unverified.
 """
 evidence(m::Model) = each(airlock_model_evidence, EvidenceInfo, m.handle, file(m)) do e
-    (kind = Symbol(text_or_empty(e.kind)), digest = text_or_empty(e.digest), lock = text(e.lock))
+    some(number) = number == 0 ? nothing : Int(number)
+    return (
+        kind = Symbol(text_or_empty(e.kind)), digest = text_or_empty(e.digest), lock = text(e.lock), format = text(e.format),
+        key_id = text(e.key_id), signer = text(e.signer), comment = text(e.comment), name = text(e.name), registry = text(e.registry),
+        version = some(e.version), time = some(e.time),
+    )
 end
 
 """

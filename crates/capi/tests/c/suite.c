@@ -895,6 +895,69 @@ static void churn(const char *path, long count) {
     release(engine);
 }
 
+/* The code of an error, which is released. */
+static void print_code(uint64_t error) {
+    airlock_error_info info;
+    OK(airlock_error_read(error, &info));
+    CHECK(info.code.len > 0 && info.text.len > 0);
+    printf("%u %.*s\n", (unsigned)info.status, (int)info.code.len, info.code.ptr);
+    release(error);
+}
+
+static void print_plain(const char *name, airlock_text text) {
+    if (text.ptr != NULL) {
+        printf(" %s=%.*s", name, (int)text.len, text.ptr);
+    }
+}
+
+/* Opens a model under what is given by name, and says what vouches for it, or why not. */
+static void vouched(const char *path, int count, char **given) {
+    uint64_t engine = start_engine();
+    uint64_t options = 0;
+    uint64_t model = 0;
+    uint64_t error = 0;
+    OK(airlock_options_new(&options, NULL));
+    for (int at = 0; at + 1 < count && error == 0; at += 2) {
+        const char *kind = given[at];
+        const char *value = given[at + 1];
+        if (strcmp(kind, "policy") == 0) {
+            airlock_options_policy(options, value, strlen(value), &error);
+        } else {
+            airlock_options_evidence(options, kind, strlen(kind), value, strlen(value), &error);
+        }
+    }
+    if (error == 0) {
+        /* Twice, since a registry is asked once. */
+        if (airlock_open_path(engine, options, path, strlen(path), &model, &error) == AIRLOCK_STATUS_OK) {
+            release(model);
+            OK(airlock_open_path(engine, options, path, strlen(path), &model, NULL));
+        }
+    }
+    if (error != 0) {
+        CHECK(model == 0);
+        print_code(error);
+    } else {
+        airlock_evidence evidence[8];
+        size_t held = 0;
+        OK(airlock_model_evidence(model, 0, evidence, 8, &held, NULL));
+        for (size_t at = 0; at < held; at++) {
+            airlock_evidence one = evidence[at];
+            printf("%.*s", (int)one.kind.len, one.kind.ptr);
+            CHECK(one.digest.len == 71);
+            print_plain("format", one.format);
+            print_plain("key", one.key_id);
+            print_plain("comment", one.comment);
+            print_plain("name", one.name);
+            CHECK((one.registry.ptr != NULL) == (one.version != 0));
+            printf(" version=%" PRIu64 "%s\n", one.version, one.time > 1700000000 ? " timed" : "");
+        }
+        printf("%zu\n", held);
+        release(model);
+    }
+    release(options);
+    release(engine);
+}
+
 static int act(int argc, char **argv) {
     CHECK(argc >= 3);
     const char *action = argv[1];
@@ -917,6 +980,8 @@ static int act(int argc, char **argv) {
         release(engine);
     } else if (strcmp(action, "types") == 0 && argc == 5) {
         types(argv[2], argv[3], argv[4]);
+    } else if (strcmp(action, "vouched") == 0) {
+        vouched(argv[2], argc - 3, argv + 3);
     } else if (strcmp(action, "errors") == 0 && argc == 4) {
         errors(argv[2], argv[3]);
     } else if (strcmp(action, "misuse") == 0) {

@@ -1,7 +1,7 @@
 //! Which policy files there are, and reading them.
 
 use std::path::{Path, PathBuf};
-use std::{fs, io};
+use std::{env, fs, io};
 
 use super::{Policy, PolicyError, PolicyFlaw};
 use crate::files;
@@ -45,6 +45,20 @@ impl Policy {
             });
         }
         Ok(policy)
+    }
+
+    /// The policy that holds for this process: [`Policy::find`] for the user whose environment this is, and the folder that the
+    /// process is in.
+    ///
+    /// # Errors
+    ///
+    /// As [`Policy::find`], and if it is not known which folder that is.
+    pub fn here(named: Option<&Path>) -> Result<Option<Self>, PolicyError> {
+        let folder = env::current_dir().and_then(fs::canonicalize);
+        let folder = folder.map_err(|error| PolicyError { origin: PathBuf::from("."), reason: error.into() })?;
+        let home = |name| env::var_os(name).map(PathBuf::from);
+        let user = Self::user_path(home("XDG_CONFIG_HOME"), home("HOME"));
+        Self::find(named, user.as_deref(), &folder)
     }
 
     /// Where the user's own policy lies: `airlock/policy.toml` in `XDG_CONFIG_HOME`, or in `.config` of the home folder.

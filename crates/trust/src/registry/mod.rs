@@ -18,7 +18,7 @@ mod update;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -80,6 +80,28 @@ impl RegistryAt {
         let whole = source.to_string();
         let base = whole.strip_suffix("/metadata/timestamp.json").unwrap_or(&whole).to_owned();
         Ok(Self { location: Location::Url(base), root: root.into(), cache: cache.into(), offline: false })
+    }
+
+    /// Where the user whose environment this is keeps what was seen of registries: `airlock` in `XDG_CACHE_HOME`, or in `.cache`
+    /// of the home folder. `None` if there is neither.
+    #[must_use]
+    pub fn user_cache() -> Option<PathBuf> {
+        let absolute = |name| std::env::var_os(name).map(PathBuf::from).filter(|path| path.is_absolute());
+        let cache = absolute("XDG_CACHE_HOME").or_else(|| absolute("HOME").map(|home| home.join(".cache")));
+        cache.map(|cache| cache.join("airlock"))
+    }
+
+    /// A registry at this location, which is a URL if it has a scheme (`://`), and else a folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`RegistryAt::url`].
+    pub fn new(location: &str, root: impl Into<Vec<u8>>, cache: impl Into<PathBuf>) -> Result<Self, SourceError> {
+        if location.contains("://") {
+            Self::url(location, root, cache)
+        } else {
+            Ok(Self::folder(location, root, cache))
+        }
     }
 
     /// The same, and nothing is asked for but what was kept: until it expires.
@@ -268,7 +290,8 @@ const METADATA: &str = "metadata";
 const TARGETS: &str = "targets";
 
 /// The registry's folder as such.
-fn metadata_folder(folder: &Path) -> PathBuf {
+#[cfg(feature = "sign")]
+fn metadata_folder(folder: &std::path::Path) -> PathBuf {
     folder.join(METADATA)
 }
 

@@ -27,7 +27,7 @@ pub use oms::Manifest;
 #[cfg(feature = "sign")]
 pub use sign::{MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms};
 
-use crate::{Clock, Digests, files};
+use crate::{Clock, Digests, LockFile, files};
 
 /// A signature file, which is not believed yet.
 #[derive(Clone, Debug)]
@@ -79,6 +79,19 @@ impl Signature {
         let ignored = ignored.iter().map(|&name| name.to_owned()).collect();
         self.folder = Some(Arc::new(Folder { root: root.into(), name: name.into(), ignored }));
         self
+    }
+
+    /// The same signature, which lies at `path`, for this file, as one over a folder: `folder`, or else that in which the
+    /// signature lies. A file that lies elsewhere gets a name that no folder can have.
+    #[must_use]
+    pub fn about(self, file: &Path, path: &Path, folder: Option<&Path>) -> Self {
+        let of_path = || path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = folder.unwrap_or_else(of_path);
+        // As in a lock file there, whatever that would be called.
+        let name_of = |file: &Path| LockFile::name_of(&folder.join("airlock.lock"), file).ok();
+        let outside = || format!("../{}", file.file_name().unwrap_or_default().to_string_lossy());
+        let own = name_of(path);
+        self.of_folder(folder, name_of(file).unwrap_or_else(outside), own.as_deref().as_slice())
     }
 
     /// Does it vouch for this file, whose bytes and digests (SHA-256 among them) these are?
