@@ -12,8 +12,9 @@ use std::{
     time::{Duration, Instant},
 };
 
-use flux_airlock::{Airlock, Digest, Evidence, Input, Limits};
+use flux_airlock::{Airlock, Digest, Evidence, Input, KeyError, Limits, Signature};
 use flux_airlock_export::{Overwrite, Safetensors, to_file};
+use flux_airlock_trust::{Manifest, PrivateKey, sign_oms};
 use safetensors::SafeTensors;
 use serde::Deserialize;
 
@@ -248,6 +249,7 @@ impl Tools {
             hash("ring alone", Library::Ring),
             read(&path),
             self.open(&path)?,
+            self.open_signed(&path)?,
         ])
     }
 
@@ -384,7 +386,20 @@ impl Tools {
         let (path, evidence) = (path.to_owned(), evidence(path)?);
         Ok(Case::opening("verified open", move || Ok(self.airlock.open(Input::path(&path), &evidence)?)))
     }
+
+    /// Opening by a signature of OpenSSF Model Signing (P-256), in the place of a pin.
+    fn open_signed(&self, path: &Path) -> Result<Case<'_>> {
+        let key = PrivateKey::parse(KEY, || Err(KeyError::Encrypted))?;
+        let signature = sign_oms(&key, None, &Manifest::of_file("model", Library::Sha2.hash(&fs::read(path)?)))?;
+        let (path, evidence) = (path.to_owned(), Evidence::signature(Signature::new(signature), key.public_key()));
+        Ok(Case::opening("verified open, by signature", move || {
+            Ok(self.airlock.open(Input::path(&path), &evidence)?)
+        }))
+    }
 }
+
+/// Made for the fuzzer, and for nothing else.
+const KEY: &[u8] = include_bytes!("../../fuzz/keys/fuzz.pem");
 
 fn read<'t>(path: &Path) -> Case<'t> {
     let path = path.to_owned();

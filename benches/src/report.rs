@@ -287,7 +287,8 @@ fn about(group: Group) -> (&'static str, &'static str) {
             "What verification costs",
             "From a path to a model under a pin: read into private memory, hashed, decoded, checked. Beside it the best known \
              way to read and hash without anything else (huge pages, hashed on a second thread while it is read), with two \
-             libraries; hashing alone, of bytes in memory; and reading alone.",
+             libraries; hashing alone, of bytes in memory; reading alone; and opening by a signature (OpenSSF Model Signing, \
+             P-256) in the place of the pin.",
         ),
         Group::Peers => (
             "Other readers",
