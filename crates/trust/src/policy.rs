@@ -572,10 +572,10 @@ fn layer(mut keys: Keys<'_>, origin: &Path) -> Result<Layer, Flaw> {
             signers.insert(name, signer);
         }
     }
-    let mut rules: Vec<Rule> = Vec::new();
+    let (mut rules, mut places) = (Vec::new(), BTreeSet::new());
     for value in keys.take("source").map(|list| list.list()).transpose()?.unwrap_or_default() {
         let rule = rule(&value, &signers, origin)?;
-        if rules.iter().any(|other| other.place == rule.place) {
+        if !places.insert(rule.place.clone()) {
             return Err(value.flaw(What::Repeated { what: rule.place.to_string() }));
         }
         rules.push(rule);
@@ -685,7 +685,7 @@ fn rule(value: &Valued<'_>, signers: &BTreeMap<String, Signer>, origin: &Path) -
     }
     let query = keys.take("query").map(|value| value.boolean()).transpose()?.unwrap_or(false);
     let unverified = keys.take("unverified").map(|value| unverified(&value)).transpose()?;
-    let line = value.flaw(What::Version).line.unwrap_or(1);
+    let line = value.line();
     keys.end()?;
     Ok(Rule { line, place, wanted, at_least, max_bytes, max_age_days, formats, query, unverified })
 }

@@ -67,7 +67,7 @@ pub enum What {
 
 /// A table of the file, whose keys are taken one after another.
 pub(crate) struct Keys<'a> {
-    text: &'a str,
+    lines: &'a Lines,
     table: &'a DeTable<'a>,
     start: usize,
     taken: Vec<&'static str>,
@@ -75,18 +75,19 @@ pub(crate) struct Keys<'a> {
 
 /// A value of the file.
 pub(crate) struct Valued<'a> {
-    text: &'a str,
+    lines: &'a Lines,
     key: &'static str,
     value: &'a Spanned<DeValue<'a>>,
 }
 
 /// Parses the text, and gives the whole of it to `read`.
 pub(crate) fn parse<T>(text: &str, read: impl FnOnce(Keys<'_>) -> Result<T, Flaw>) -> Result<T, Flaw> {
+    let lines = Lines::of(text);
     let table = DeTable::parse(text).map_err(|error| Flaw {
-        line: error.span().map(|span| line(text, span.start)),
+        line: error.span().map(|span| lines.at(span.start)),
         what: What::Syntax { message: error.message().escape_debug().to_string() },
     })?;
-    let mut keys = Keys { text, table: table.get_ref(), start: 0, taken: Vec::new() };
+    let mut keys = Keys { lines: &lines, table: table.get_ref(), start: 0, taken: Vec::new() };
     // The version first: what another version's keys mean is not for us to say.
     match keys.take("version").and_then(|version| version.number().ok()) {
         Some(1) => read(keys),
@@ -98,13 +99,13 @@ impl<'a> Keys<'a> {
     /// The value of this key, if it is there.
     pub(crate) fn take(&mut self, key: &'static str) -> Option<Valued<'a>> {
         self.taken.push(key);
-        self.table.get(key).map(|value| Valued { text: self.text, key, value })
+        self.table.get(key).map(|value| Valued { lines: self.lines, key, value })
     }
 
     /// All keys, which are names, and their values under the word for what they are.
     pub(crate) fn named(&self, key: &'static str) -> impl Iterator<Item = (String, Valued<'a>)> {
-        let text = self.text;
-        self.table.iter().map(move |(name, value)| (name.get_ref().to_string(), Valued { text, key, value }))
+        let lines = self.lines;
+        self.table.iter().map(move |(name, value)| (name.get_ref().to_string(), Valued { lines, key, value }))
     }
 
     /// Refuses what nobody took.
@@ -112,7 +113,7 @@ impl<'a> Keys<'a> {
         match self.table.iter().find(|(key, _)| !self.taken.contains(&key.get_ref().as_ref())) {
             None => Ok(()),
             Some((key, _)) => Err(Flaw {
-                line: Some(line(self.text, key.span().start)),
+                line: Some(self.lines.at(key.span().start)),
                 what: What::UnknownKey { key: key.get_ref().to_string() },
             }),
         }
@@ -120,7 +121,7 @@ impl<'a> Keys<'a> {
 
     /// A flaw of the table as a whole.
     pub(crate) fn flaw(&self, what: What) -> Flaw {
-        Flaw { line: Some(line(self.text, self.start)), what }
+        Flaw { line: Some(self.lines.at(self.start)), what }
     }
 }
 
@@ -142,12 +143,12 @@ impl<'a> Valued<'a> {
 
     pub(crate) fn list(&self) -> Result<Vec<Valued<'a>>, Flaw> {
         let list = self.value.get_ref().as_array().ok_or_else(|| self.wrong_type("a list"))?;
-        Ok(list.iter().map(|value| Valued { text: self.text, key: self.key, value }).collect())
+        Ok(list.iter().map(|value| Valued { lines: self.lines, key: self.key, value }).collect())
     }
 
     pub(crate) fn table(&self) -> Result<Keys<'a>, Flaw> {
         let table = self.value.get_ref().as_table().ok_or_else(|| self.wrong_type("a table"))?;
-        Ok(Keys { text: self.text, table, start: self.value.span().start, taken: Vec::new() })
+        Ok(Keys { lines: self.lines, table, start: self.value.span().start, taken: Vec::new() })
     }
 
     /// A flaw of this value.
@@ -157,7 +158,12 @@ impl<'a> Valued<'a> {
 
     /// A flaw at this value.
     pub(crate) fn flaw(&self, what: What) -> Flaw {
-        Flaw { line: Some(line(self.text, self.value.span().start)), what }
+        Flaw { line: Some(self.line()), what }
+    }
+
+    /// The line where the value begins, counted from 1.
+    pub(crate) fn line(&self) -> usize {
+        self.lines.at(self.value.span().start)
     }
 
     fn wrong_type(&self, wanted: &'static str) -> Flaw {
@@ -165,8 +171,16 @@ impl<'a> Valued<'a> {
     }
 }
 
-/// The line of this byte, counted from 1. Costs a walk over the text: for errors only.
-fn line(text: &str, offset: usize) -> usize {
-    let before = text.as_bytes().get(..offset).unwrap_or_default();
-    before.split(|&byte| byte == b'\n').count()
+/// Where the lines of a text end: the line of a byte is found without walking over the text for each.
+struct Lines(Vec<usize>);
+
+impl Lines {
+    fn of(text: &str) -> Self {
+        Self(text.bytes().enumerate().filter_map(|(at, byte)| (byte == b'\n').then_some(at)).collect())
+    }
+
+    /// The line of this byte, counted from 1.
+    fn at(&self, offset: usize) -> usize {
+        self.0.partition_point(|&end| end < offset).saturating_add(1)
+    }
 }
