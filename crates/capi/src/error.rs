@@ -152,35 +152,18 @@ impl From<LimitsError> for Failure {
     }
 }
 
-impl From<LockError> for Failure {
-    fn from(error: LockError) -> Self {
-        Self::new(Status::Input, error.code(), error.to_string())
-    }
+macro_rules! unusable {
+    ($($error:ty),+ $(,)?) => {
+        $(impl From<$error> for Failure {
+            fn from(error: $error) -> Self {
+                Self::input(error.code(), error.to_string())
+            }
+        })+
+    };
 }
 
-impl From<TypesError> for Failure {
-    fn from(error: TypesError) -> Self {
-        Self::new(Status::Input, error.code(), error.to_string())
-    }
-}
-
-impl From<KeyError> for Failure {
-    fn from(error: KeyError) -> Self {
-        Self::new(Status::Input, error.code(), error.to_string())
-    }
-}
-
-impl From<SignatureError> for Failure {
-    fn from(error: SignatureError) -> Self {
-        Self::new(Status::Input, error.code(), error.to_string())
-    }
-}
-
-impl From<PolicyError> for Failure {
-    fn from(error: PolicyError) -> Self {
-        Self::new(Status::Input, error.code(), error.to_string())
-    }
-}
+// Files beside the model, which were named and cannot be used.
+unusable!(KeyError, LockError, PolicyError, SignatureError, TypesError);
 
 impl From<SourceError> for Failure {
     fn from(error: SourceError) -> Self {

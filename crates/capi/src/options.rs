@@ -1,8 +1,6 @@
 //! Options: what a file may cost and why it may be opened, both by name, and what its author says of its types.
 
 use std::ffi::c_char;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -215,30 +213,16 @@ impl Parts {
 
 /// The root metadata of a registry.
 fn read_root(path: &Path) -> Result<Vec<u8>, Failure> {
-    let read = || {
-        let mut root = Vec::new();
-        // Before it is opened, which would wait for the other end of a FIFO.
-        if !fs::metadata(path)?.is_file() {
-            return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is no regular file"));
-        }
-        File::open(path)?.take(MOST_ROOT_BYTES).read_to_end(&mut root)?;
-        Ok(root)
-    };
-    read().map_err(|error| Failure::input("root-io", format!("{}: {error}", path.to_string_lossy().escape_debug())))
+    RegistryAt::read_root(path)
+        .map_err(|error| Failure::input("root-io", format!("{}: {error}", path.to_string_lossy().escape_debug())))
 }
 
-/// What is longer is cut off, and then is no metadata any more.
-const MOST_ROOT_BYTES: u64 = 1 << 20;
-
 impl Subject<'_> {
-    /// The name that the lock file at `lock` has for it. What cannot have one is looked up under one that no lock file holds.
+    /// The name under which the lock file at `lock` is asked for it.
     fn name_in(self, lock: &Path) -> String {
         match self {
             Self::Named(name) => name.to_owned(),
-            Self::Path(path) => {
-                let outside = || format!("../{}", path.file_name().unwrap_or_default().to_string_lossy());
-                LockFile::name_of(lock, path).unwrap_or_else(|_| outside())
-            }
+            Self::Path(path) => LockFile::name_to_look_up(LockFile::folder_of(lock), path),
         }
     }
 }

@@ -82,13 +82,13 @@ impl Required {
             evidence = evidence.and_pin(*pin);
         }
         for (path, lock) in &self.locks {
-            // A file that cannot have a name in the lock file is looked up under one that no lock file can hold.
-            evidence = evidence.and_lock(lock, &LockFile::name_of(path, file).unwrap_or_else(|_| outside(file)));
+            evidence = evidence.and_lock(lock, &LockFile::name_to_look_up(LockFile::folder_of(path), file));
         }
         for Signed { path, signature, by } in &self.signatures {
-            let signature = signature.clone();
-            let about = |signature: Signature| signature.about(file, path, self.signed_folder.as_deref());
-            let signature = if is_stdin(file) { signature } else { about(signature) };
+            let mut signature = signature.clone();
+            if !is_stdin(file) {
+                signature = signature.about(file, path, self.signed_folder.as_deref());
+            }
             evidence = evidence.and_signature(signature, by.clone());
         }
         if let Some(registry) = &self.registry {
@@ -101,11 +101,6 @@ impl Required {
         }
         (!evidence.is_empty()).then_some(evidence)
     }
-}
-
-/// The name of a file that lies outside of a lock file's folder, or of a signed one.
-fn outside(file: &Path) -> String {
-    format!("../{}", file.file_name().unwrap_or_default().to_string_lossy())
 }
 
 /// Reads the signatures, and the keys or certificates that go with them.

@@ -25,7 +25,7 @@ pub(crate) fn load(args: &RegistryArgs) -> Result<Option<Registry>, Failure> {
         ));
     };
     let unread = |error: std::io::Error| Failure::new(format!("{}: {error}", text::name(root.as_os_str())));
-    let root = fs::read(root).map_err(unread)?;
+    let root = RegistryAt::read_root(root).map_err(unread)?;
     let cache = match &args.cache {
         Some(cache) => cache.clone(),
         None => RegistryAt::user_cache()

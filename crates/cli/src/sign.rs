@@ -66,7 +66,7 @@ pub(crate) fn run(args: &SignFiles, terminal: &mut Terminal) -> Result<Status, F
 /// What is signed: one file, one folder, or several files that are all there is in the signature's folder.
 fn manifest(args: &SignFiles, terminal: &Terminal) -> Result<Manifest, Failure> {
     let [one] = args.files.as_slice() else {
-        let root = folder_of(&args.output);
+        let root = LockFile::folder_of(&args.output);
         let names = args.files.iter().map(|file| {
             LockFile::name_of(&args.output, file).map_err(|error| unsignable(file, &error.to_string(), error.code()))
         });
@@ -89,7 +89,7 @@ fn manifest(args: &SignFiles, terminal: &Terminal) -> Result<Manifest, Failure> 
 fn of_folder(args: &SignFiles, root: &Path, only: Option<&BTreeSet<String>>) -> Result<Manifest, Failure> {
     let mut ignored = args.ignore.clone();
     // The signature itself, which is about to be written there.
-    ignored.extend(name_in(root, &args.output));
+    ignored.extend(LockFile::name_in(root, &args.output).ok());
     Manifest::of_folder(&model_name(root), root, &ignored, only).map_err(|error| {
         let hint = match error {
             SignatureError::ExtraFile { .. } => "; name it too, or leave it out with --ignore",
@@ -144,17 +144,6 @@ fn model_name(path: &Path) -> String {
     let name = path.file_name().map(OsStr::to_owned);
     let name = name.or_else(|| fs::canonicalize(path).ok()?.file_name().map(OsStr::to_owned));
     name.unwrap_or_default().to_string_lossy().into_owned()
-}
-
-/// A file's name in a folder, if it lies there or below.
-pub(crate) fn name_in(folder: &Path, file: &Path) -> Option<String> {
-    // As in a lock file there, whatever that would be called.
-    LockFile::name_of(&folder.join("airlock.lock"), file).ok()
-}
-
-/// The folder that a path lies in.
-pub(crate) fn folder_of(path: &Path) -> &Path {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
 }
 
 fn unsignable(file: &Path, sentence: &str, code: &str) -> Failure {

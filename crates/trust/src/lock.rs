@@ -241,6 +241,20 @@ impl LockFile {
         Ok(files::replace(path, text.as_bytes())?)
     }
 
+    /// [`LockFile::name_in`], and for a file that has no name there one that no lock file and no signed folder can hold: what is
+    /// looked up under it is not found.
+    #[must_use]
+    pub fn name_to_look_up(root: &Path, model: &Path) -> String {
+        let outside = || format!("../{}", model.file_name().unwrap_or_default().to_string_lossy());
+        Self::name_in(root, model).unwrap_or_else(|_| outside())
+    }
+
+    /// The folder that a lock file, or a signature, speaks of unless it is said: that in which it lies.
+    #[must_use]
+    pub fn folder_of(path: &Path) -> &Path {
+        folder_of(path)
+    }
+
     /// The name by which the lock file at `lock` knows the file at `model`.
     ///
     /// Both folders are resolved first, links included; the file's own name stays as it is written, so that a link to a
@@ -252,8 +266,17 @@ impl LockFile {
     /// [`LockError::Outside`] for such a file, [`LockError::Name`] for a name that a lock file may not hold,
     /// [`LockError::Io`] if a folder cannot be resolved.
     pub fn name_of(lock: &Path, model: &Path) -> Result<String, LockError> {
+        Self::name_in(folder_of(lock), model)
+    }
+
+    /// The name of the file at `model` in the folder `root`, as a lock file there has it, and a signature over that folder.
+    ///
+    /// # Errors
+    ///
+    /// As [`LockFile::name_of`].
+    pub fn name_in(root: &Path, model: &Path) -> Result<String, LockError> {
         let file = model.file_name().ok_or(LockError::Name { line: None, flaw: NameFlaw::Dots })?;
-        let root = fs::canonicalize(folder_of(lock))?;
+        let root = fs::canonicalize(root)?;
         let folder = fs::canonicalize(folder_of(model))?;
         let inside = folder.strip_prefix(&root).map_err(|_| LockError::Outside { folder: root.clone() })?;
         let mut parts = Vec::new();

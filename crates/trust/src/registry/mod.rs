@@ -18,7 +18,8 @@ mod update;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::PathBuf;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -27,7 +28,7 @@ pub use error::RegistryError;
 #[cfg(feature = "sign")]
 pub use keeper::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Role};
 
-use crate::{Clock, Digests, Mismatch, Source, SourceError};
+use crate::{Clock, Digests, Mismatch, Source, SourceError, files};
 
 /// Where a registry is, and what one must know of it beforehand.
 ///
@@ -80,6 +81,18 @@ impl RegistryAt {
         let whole = source.to_string();
         let base = whole.strip_suffix("/metadata/timestamp.json").unwrap_or(&whole).to_owned();
         Ok(Self { location: Location::Url(base), root: root.into(), cache: cache.into(), offline: false })
+    }
+
+    /// Reads root metadata from a regular file. What is longer than a root may be is read no further, and refused when the
+    /// registry is loaded.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read, or is no regular file.
+    pub fn read_root(path: &Path) -> io::Result<Vec<u8>> {
+        let mut root = Vec::new();
+        files::open(path)?.take(shelf::MOST_ROOT.saturating_add(1)).read_to_end(&mut root)?;
+        Ok(root)
     }
 
     /// Where the user whose environment this is keeps what was seen of registries: `airlock` in `XDG_CACHE_HOME`, or in `.cache`
@@ -291,7 +304,7 @@ const TARGETS: &str = "targets";
 
 /// The registry's folder as such.
 #[cfg(feature = "sign")]
-fn metadata_folder(folder: &std::path::Path) -> PathBuf {
+fn metadata_folder(folder: &Path) -> PathBuf {
     folder.join(METADATA)
 }
 

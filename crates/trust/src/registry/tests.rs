@@ -284,6 +284,22 @@ fn each_role_expires() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_root_is_read_from_a_regular_file_and_no_further_than_a_root_may_be() {
+    let place = Place::new();
+    let [fifo, endless] = ["fifo", "endless"].map(|name| place.folder.join(name));
+    assert!(std::process::Command::new("mkfifo").arg(&fifo).status().unwrap().success());
+    for path in [&fifo, &place.folder, std::path::Path::new("/dev/zero")] {
+        assert_eq!(RegistryAt::read_root(path).unwrap_err().kind(), std::io::ErrorKind::InvalidInput);
+    }
+    fs::File::create(&endless).unwrap().set_len(1 << 40).unwrap();
+    let root = RegistryAt::read_root(&endless).unwrap();
+    assert!(root.len() < 1 << 20, "{}", root.len());
+    let at = RegistryAt::folder(place.registry(), root, place.folder.join("cache"));
+    assert_eq!(at.load(day(0)).unwrap_err().code(), "registry-root");
+}
+
 #[test]
 fn mix_and_match_attack() {
     let place = Place::new();

@@ -85,13 +85,9 @@ impl Signature {
     /// signature lies. A file that lies elsewhere gets a name that no folder can have.
     #[must_use]
     pub fn about(self, file: &Path, path: &Path, folder: Option<&Path>) -> Self {
-        let of_path = || path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let folder = folder.unwrap_or_else(of_path);
-        // As in a lock file there, whatever that would be called.
-        let name_of = |file: &Path| LockFile::name_of(&folder.join("airlock.lock"), file).ok();
-        let outside = || format!("../{}", file.file_name().unwrap_or_default().to_string_lossy());
-        let own = name_of(path);
-        self.of_folder(folder, name_of(file).unwrap_or_else(outside), own.as_deref().as_slice())
+        let folder = folder.unwrap_or_else(|| files::folder_of(path));
+        let own = LockFile::name_in(folder, path).ok();
+        self.of_folder(folder, LockFile::name_to_look_up(folder, file), own.as_deref().as_slice())
     }
 
     /// Does it vouch for this file, whose bytes and digests (SHA-256 among them) these are?
