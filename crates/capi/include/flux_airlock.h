@@ -808,10 +808,13 @@ airlock_status airlock_options_limit(uint64_t options,
  *   about a folder, that is `signed-folder`, or else the one that it lies in;
  * - `registry`: a folder, or an `https://` or `http://` URL, whose first metadata is at the path `root`. It lists the file as `name`, or
  *   by the file's own; with an empty `name` it is asked only what was revoked. What was seen of it is kept in the folder `cache`,
- *   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time.
+ *   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time: what
+ *   it revokes later is known to new options, and these refuse when what they know has expired.
+ *
+ * There can be several of `pin`, `lock`, `signature` and `public-key`, and one of each other kind.
  *
  * Files are read now, but for those of a registry. `unverified` (no value) opens without any, and is an error beside other
- * evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, and those of lock files, signatures and keys
+ * evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, `repeated-evidence`, and those of lock files, signatures and keys
  * with AIRLOCK_STATUS_INPUT; the options then stay as they were. What says nothing alone, such as a signature without a signer, is
  * `incomplete-evidence` when a file is opened.
  */

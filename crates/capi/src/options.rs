@@ -111,29 +111,29 @@ impl Options {
         }
         let parts = &mut self.parts;
         match kind {
-            "certificate-root" => parts.certificate_root = Some(Roots::read(&path_of(value)?)?),
-            "cache" => parts.cache = Some(path_of(value)?),
+            "certificate-root" => once(kind, &mut parts.certificate_root, Roots::read(&path_of(value)?)?)?,
+            "cache" => once(kind, &mut parts.cache, path_of(value)?)?,
             "lock" => {
                 let path = path_of(value)?;
                 let lock = LockFile::read(&path)?;
                 self.evidence.push(Item::Lock(path, lock));
             }
-            "name" => parts.name = Some(value.text()?.to_owned()),
+            "name" => once(kind, &mut parts.name, value.text()?.to_owned())?,
             "offline" if value.get()?.is_empty() => parts.offline = true,
             "offline" => return Err(Failure::usage("bad-value", "offline takes no value")),
             "pin" => self.evidence.push(Item::Pin(value.text()?.parse()?)),
             "public-key" => parts.public_keys.push(PublicKey::read(&path_of(value)?)?),
-            "registry" => parts.registry = Some(value.text()?.to_owned()),
-            "root" => parts.root = Some(read_root(&path_of(value)?)?),
+            "registry" => once(kind, &mut parts.registry, value.text()?.to_owned())?,
+            "root" => once(kind, &mut parts.root, read_root(&path_of(value)?)?)?,
             "signature" => {
                 let path = path_of(value)?;
                 let signature = Signature::read(&path)?;
                 parts.signatures.push((path, signature));
             }
-            "signed-folder" => parts.signed_folder = Some(path_of(value)?),
+            "signed-folder" => once(kind, &mut parts.signed_folder, path_of(value)?)?,
             _ => return Err(unknown_evidence(kind)),
         }
-        // What was asked was another one.
+        // It was asked with less.
         parts.loaded = None;
         Ok(())
     }
@@ -245,6 +245,15 @@ fn unknown(code: &'static str, what: &str, name: &str, known: impl Iterator<Item
     Failure::usage(code, format!("{} is not {what}: there are {known}", name.escape_debug()))
 }
 
+/// Gives what there can be one of. Another one would take its place, and then not all that was given would hold.
+fn once<T>(kind: &str, place: &mut Option<T>, given: T) -> Result<(), Failure> {
+    if place.is_some() {
+        return Err(Failure::usage("repeated-evidence", format!("there can be one {kind}, and it was given before")));
+    }
+    *place = Some(given);
+    Ok(())
+}
+
 fn unknown_evidence(kind: &str) -> Failure {
     unknown("unknown-evidence", "a kind of evidence", kind, EVIDENCE.iter().copied())
 }
@@ -303,10 +312,13 @@ pub unsafe extern "C" fn airlock_options_limit(
 ///   about a folder, that is `signed-folder`, or else the one that it lies in;
 /// - `registry`: a folder, or an `https://` or `http://` URL, whose first metadata is at the path `root`. It lists the file as `name`, or
 ///   by the file's own; with an empty `name` it is asked only what was revoked. What was seen of it is kept in the folder `cache`,
-///   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time.
+///   by default the user's; with `offline` (no value) nobody is asked. It is asked when a file is opened for the first time: what
+///   it revokes later is known to new options, and these refuse when what they know has expired.
+///
+/// There can be several of `pin`, `lock`, `signature` and `public-key`, and one of each other kind.
 ///
 /// Files are read now, but for those of a registry. `unverified` (no value) opens without any, and is an error beside other
-/// evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, and those of lock files, signatures and keys
+/// evidence. Codes are `unknown-evidence`, `bad-pin`, `bad-value`, `conflicting-evidence`, `repeated-evidence`, and those of lock files, signatures and keys
 /// with AIRLOCK_STATUS_INPUT; the options then stay as they were. What says nothing alone, such as a signature without a signer, is
 /// `incomplete-evidence` when a file is opened.
 #[unsafe(no_mangle)]

@@ -262,6 +262,16 @@ fn signatures_and_registries_vouch_and_refuse() {
     assert_eq!(vouched.says("model.bson", &["root", "root.json", "unverified", ""]), "8 conflicting-evidence\n");
     assert_eq!(vouched.says("model.bson", &["unverified", "", "nonsense", ""]), "8 unknown-evidence\n");
     assert_eq!(vouched.says("model.bson", &["public-key", "model.bson"]), "6 key-malformed\n");
+    // What there is one of: a second one would take the place of the first, of which all must hold.
+    for twice in [
+        ["registry", "registry"],
+        ["root", "root.json"],
+        ["cache", "cache"],
+        ["name", "model.bson"],
+        ["signed-folder", "registry"],
+    ] {
+        assert_eq!(vouched.says("model.bson", &[twice, twice].concat()), "8 repeated-evidence\n", "{twice:?}");
+    }
     // A registry that says no is believed, whatever else says yes.
     vouched.revoke();
     assert_eq!(vouched.says("model.bson", &both), "3 registry-revoked\n");

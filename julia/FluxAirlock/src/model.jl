@@ -131,6 +131,7 @@ const FLAGS = (:offline, :unverified)
 
 # Limits and evidence, as pairs for the library, and the paths of a policy and of a description of types.
 function split_options(options)
+    # None of a path is the empty text, which the caller cannot give.
     evidence, limits, paths = Pair{String,String}[], Pair{Symbol,Any}[], Dict(:policy => "", :types => "")
     for (name, value) in options
         if name in MANY
@@ -143,6 +144,7 @@ function split_options(options)
             value isa Bool || throw(ArgumentError("`$name` is true or false, not $(repr(value))"))
             value && push!(evidence, String(name) => "")
         elseif haskey(paths, name)
+            value == "" && throw(ArgumentError("`$name` is the path of a file, or `nothing`, and not empty"))
             value === nothing || (paths[name] = only_text(name, value))
         else
             push!(limits, name => value)

@@ -59,6 +59,9 @@ end
         @test unverified(DENSE; policy = policy("version = 1\nunverified = \"open\"\n")) isa FluxAirlock.Model
         @test load(DENSE; TEAM..., policy = policy("version = 1\n")) isa FluxAirlock.Model
         @test thrown(() -> load(DENSE; TEAM..., policy = policy("version = 2\n"))) isa InputError
+        @test thrown(() -> unverified(DENSE; policy = "")) isa ArgumentError
+        @test thrown(() -> unverified(DENSE; types = "")) isa ArgumentError
+        @test unverified(DENSE; policy = nothing, types = nothing) isa FluxAirlock.Model
         # One that the working folder has, and one of the user's.
         write(joinpath(folder, "airlock.toml"), denied)
         @test cd(() -> refused(() -> load(DENSE; TEAM...)), folder) === Symbol("policy-digest")
