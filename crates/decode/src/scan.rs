@@ -21,6 +21,7 @@ pub(crate) fn scan(window: Window<'_>, file_len: u32, limits: &Limits) -> (Tape,
     scan_with(window, file_len, limits, Some(Seen::new()))
 }
 
+/// The same, with descriptions that are known, or with all of them read.
 fn scan_with(window: Window<'_>, file_len: u32, limits: &Limits, seen: Option<Seen>) -> (Tape, Result<(), Stop>) {
     let mut scan = Scan {
         window,
@@ -905,6 +906,24 @@ mod tests {
                 assert_same(&file, &Limits::DEFAULT, &format!("{path}, byte {at}"));
             }
         });
+    }
+
+    #[test]
+    fn a_description_that_is_known_is_not_read() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/corpus/accept/flux-0.16.9/lenet.bson");
+        let file = fs::read(path).unwrap();
+        let (mut source, len) = (&*file, len32(file.len()));
+        let (tape, result) = scan(Window::new(&mut source, len, Limits::DEFAULT.name_bytes), len, &Limits::DEFAULT);
+        result.unwrap();
+        let is_type = |id: &RecordId| tape.get(*id).form == Form::Document(Tag::DataType) && tape.count(*id) > 2;
+        let id = (0..tape.len()).find(is_type).unwrap();
+        let at = tape.payload(id, false);
+        let bytes = u32::from_le_bytes(*file[ix(at)..].first_chunk().unwrap());
+        // Known, by mistake, as what the record before it is: that is what the tape then has.
+        let mut seen = Seen::new();
+        seen.add(&file[ix(at)..ix(at + bytes)], id - 1, 0, 0);
+        let [mistaken, right] = [seen, Seen::new()].map(|seen| scanned(&file, &Limits::DEFAULT, Some(seen)));
+        assert!(mistaken != right, "it was read");
     }
 
     #[test]

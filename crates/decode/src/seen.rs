@@ -12,7 +12,7 @@ use crate::{
     tape::{Record, RecordId, Tape},
 };
 
-/// A document that was read whole, and is no part of a document that is still open.
+/// A document that was read whole: its bytes, and where its records are.
 #[derive(Clone, Copy)]
 pub(crate) struct Description {
     /// Where its bytes are kept, and how many there are.
@@ -29,6 +29,7 @@ pub(crate) struct Description {
 /// Where no description is.
 const NONE: Description = Description { start: 0, len: 0, record: 0, offset: 0, height: 0 };
 
+/// The latest descriptions.
 pub(crate) struct Seen {
     bytes: Vec<u8>,
     /// One description for each mixture of what it looks like; none at all before the first.
@@ -119,3 +120,35 @@ fn is_equal(one: &[u8], other: &[u8]) -> bool {
 
 /// It need not resist anyone: documents are compared.
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_description_is_found_by_all_of_its_bytes() {
+        let mut seen = Seen::new();
+        let document: Vec<u8> = (0..=199).collect();
+        assert!(seen.find(&document).is_none());
+        seen.add(&document, 7, 100, 3);
+        let found = seen.find(&document).unwrap();
+        assert_eq!((found.record, found.offset, found.height), (7, 100, 3));
+        for at in 0..document.len() {
+            let mut other = document.clone();
+            other[at] ^= 1;
+            assert!(seen.find(&other).is_none(), "{at}");
+            assert!(seen.find(&document[..at]).is_none(), "{at}");
+        }
+    }
+
+    #[test]
+    fn the_bytes_that_are_kept_are_bounded() {
+        let mut seen = Seen::new();
+        for id in 0..1000_u32 {
+            let document = [id.to_le_bytes(); 1024].concat();
+            seen.add(&document, id, 0, 0);
+            assert!(seen.bytes.len() <= MOST_BYTES);
+            assert_eq!(seen.find(&document).unwrap().record, id);
+        }
+    }
+}
