@@ -101,15 +101,18 @@ impl Sandbox {
 
     /// Lets a fresh instance decode the file.
     ///
-    /// What does not fit into the pool is decoded again without it: the verdict is the same wherever it is found.
+    /// What needs more than the pool has is decoded without it, large files at once: the verdict is the same wherever it
+    /// is found.
     pub(crate) fn run(&self, file: Vec<u8>, limits: &Limits) -> Result<Run, Error> {
         let start = Instant::now();
         let file = match &self.pooled {
-            None => file,
-            Some(pooled) => match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
-                Ok(run) => return Ok(run),
-                Err(file) => file,
-            },
+            Some(pooled) if file.len() <= POOLED_FILE_BYTES => {
+                match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
+                    Ok(run) => return Ok(run),
+                    Err(file) => file,
+                }
+            }
+            _ => file,
         };
         let run = self.run_in(self.on_demand()?, file, limits, limits.memory_bytes(), start)?;
         run.map_err(|_| not_started("there is no room outside of a pool").into())
@@ -374,6 +377,8 @@ const REFUSED: u8 = 1;
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 /// What a pooled instance can have of memory.
 const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
+/// The structure of larger files may need more than that, and of their weights another memory costs nothing.
+const POOLED_FILE_BYTES: usize = 8 << 20;
 /// What is kept of it between files: enough for the structure of nearly all models, and little for each core to hold.
 const KEPT_BYTES: usize = 16 << 20;
 /// The guest's table has one page.

@@ -99,7 +99,7 @@ fn the_guest_opens_a_document_and_refuses_another() {
 
 #[test]
 fn a_pool_gives_the_same_answers() {
-    let file = wide(1000);
+    let file = wide(1000, 4);
     let of = |instances| Airlock::builder().pooling(instances).build().unwrap();
     let expected = of(0).raw_answer(file.clone()).unwrap();
     let airlock = of(2);
@@ -111,25 +111,26 @@ fn a_pool_gives_the_same_answers() {
 #[test]
 fn what_a_file_left_in_a_pool_is_not_there_for_the_next_one() {
     // The same memory, for a file that needs much of it, one that is refused, one that ends in a trap, and one that needs little.
-    let small = || wide(10);
+    let small = || wide(10, 4);
     let strict = Limits::builder().fuel(200_000).build().unwrap();
     let pooled = Airlock::builder().pooling(1).build().unwrap();
     let used =
         |airlock: &Airlock| airlock.raw(small()).map(|(_, answer, figures)| (answer.unwrap(), figures.fuel_used));
     let expected = used(&Airlock::builder().pooling(0).build().unwrap()).unwrap();
     assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.raw_answer(wide(100_000)).unwrap()[..2], [1, 0]);
+    assert_eq!(pooled.raw_answer(wide(100_000, 4)).unwrap()[..2], [1, 0]);
     assert_eq!(used(&pooled).unwrap(), expected);
     assert_eq!(pooled.raw_answer(b"no model".as_slice()).unwrap()[..2], [1, 1]);
     assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(wide(100_000)).unwrap_err().code(), "fuel-limit");
+    assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(wide(100_000, 4)).unwrap_err().code(), "fuel-limit");
     assert_eq!(used(&pooled).unwrap(), expected);
 }
 
 #[test]
 fn what_has_no_room_in_a_pool_has_memory_of_its_own() {
-    // More than 64 MiB of memory.
-    let file = wide(900_000);
+    // More than 64 MiB of memory, from a file that does not look like it.
+    let file = wide(920_000, 0);
+    assert!(file.len() < 8 << 20);
     let limits = |bytes| {
         let limits = Limits::builder().elements(1_000_000).nodes(1_000_000).answer_bytes(64 << 20);
         limits.memory_bytes(bytes).build().unwrap()
@@ -148,9 +149,20 @@ fn what_has_no_room_in_a_pool_has_memory_of_its_own() {
 }
 
 #[test]
+fn large_files_are_decoded_once_outside_of_the_pool() {
+    let limits = Limits::builder().elements(1_000_000).nodes(1_000_000).answer_bytes(64 << 20).build().unwrap();
+    let pooled = Airlock::builder().pooling(1).limits(limits.clone()).build().unwrap();
+    let alone = Airlock::builder().pooling(0).limits(limits).build().unwrap();
+    let (_, answer, figures) = pooled.raw(wide(900_000, 4)).unwrap();
+    assert!(figures.memory_bytes > 64 << 20, "{}", figures.memory_bytes);
+    assert_eq!(pooled.instances_started(), 1);
+    assert_eq!(answer.unwrap(), alone.raw_answer(wide(900_000, 4)).unwrap());
+}
+
+#[test]
 fn more_threads_than_a_pool_has_instances_are_all_served() {
     let airlock = Airlock::builder().pooling(1).build().unwrap();
-    let file = wide(100_000);
+    let file = wide(100_000, 4);
     let expected = airlock.raw_answer(file.clone()).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
@@ -163,10 +175,10 @@ fn more_threads_than_a_pool_has_instances_are_all_served() {
 #[test]
 fn an_airlock_is_shared_between_threads() {
     let airlock = Airlock::new().unwrap();
-    let expected = airlock.raw_answer(wide(100)).unwrap();
+    let expected = airlock.raw_answer(wide(100, 4)).unwrap();
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| assert_eq!(airlock.raw_answer(wide(100)).unwrap(), expected));
+            scope.spawn(|| assert_eq!(airlock.raw_answer(wide(100, 4)).unwrap(), expected));
         }
     });
     assert_eq!(airlock.instances_started(), 5);
@@ -174,7 +186,7 @@ fn an_airlock_is_shared_between_threads() {
 
 #[test]
 fn memory_is_denied_beyond_the_grant() {
-    let file = wide(200_000);
+    let file = wide(200_000, 4);
     let granted = |bytes| {
         let limits = Limits::builder().memory_bytes(bytes).build().unwrap();
         Airlock::builder().limits(limits).build().unwrap().raw_answer(file.clone())
@@ -184,13 +196,13 @@ fn memory_is_denied_beyond_the_grant() {
     assert_eq!((error.limit.name(), error.granted), ("memory-bytes", 1 << 20));
 }
 
-/// A document of so many integers.
-fn wide(elements: u32) -> Vec<u8> {
+/// A document of so many integers, or of so many nulls, whose payloads have no bytes.
+fn wide(elements: u32, payload_bytes: usize) -> Vec<u8> {
     let mut file = vec![0; 4];
     for i in 0..elements {
-        file.push(0x10);
+        file.push(if payload_bytes == 0 { 0x0a } else { 0x10 });
         file.extend_from_slice(format!("k{i}\0").as_bytes());
-        file.extend_from_slice(&i.to_le_bytes());
+        file.extend_from_slice(&i.to_le_bytes()[..payload_bytes]);
     }
     file.push(0);
     let len = u32::try_from(file.len()).unwrap();
