@@ -67,7 +67,7 @@ impl Registered {
         let new =
             Role::ALL.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![key.public_key()], 1));
         let registered = Self { folder, key };
-        let mut keeper = Keeper::init(&registered.path(), &new, day(0)).unwrap();
+        let mut keeper = Keeper::init(&registered.path(), &registered.cache(), &new, day(0)).unwrap();
         keeper.add("m", &registered.folder.path().join("m.bson"), adding, day(0)).unwrap();
         keeper.publish(&[again], Lifetimes::default(), day(0)).unwrap();
         registered
@@ -90,7 +90,7 @@ impl Registered {
     }
 
     fn change(self, change: impl FnOnce(&mut Keeper)) -> Self {
-        let mut keeper = Keeper::open(&self.path()).unwrap();
+        let mut keeper = Keeper::open(&self.path(), &self.root(), &self.cache(), day(1)).unwrap();
         change(&mut keeper);
         let Self { folder, key } = self;
         let keys = [key];

@@ -187,11 +187,11 @@ impl Vouched {
         fs::create_dir(at("registry")).unwrap();
         let roles = [Role::Root, Role::Targets, Role::Snapshot, Role::Timestamp];
         let new = roles.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![ec.public_key()], 1));
-        let mut keeper = Keeper::init(&at("registry"), &new, Clock::system()).unwrap();
+        let mut keeper = Keeper::init(&at("registry"), &at("kept"), &new, Clock::system()).unwrap();
         let adding = Adding { stored: true, sources: Vec::new(), signers: Vec::new() };
         keeper.add("model.bson", &at("model.bson"), &adding, Clock::system()).unwrap();
-        keeper.publish(&[ec], Lifetimes::default(), Clock::system()).unwrap();
-        fs::copy(at("registry/metadata/1.root.json"), at("root.json")).unwrap();
+        let published = keeper.publish(&[ec], Lifetimes::default(), Clock::system()).unwrap();
+        fs::write(at("root.json"), published.root).unwrap();
         let key_id = minisign.public_key().id();
         Self { folder, key_id }
     }
@@ -200,7 +200,8 @@ impl Vouched {
         let at = |name: &str| self.folder.path().join(name);
         let pem = fs::read(root().join("fuzz/keys/fuzz.pem")).unwrap();
         let ec = PrivateKey::parse(&pem, || panic!()).unwrap();
-        let mut keeper = Keeper::open(&at("registry")).unwrap();
+        let root = fs::read(at("root.json")).unwrap();
+        let mut keeper = Keeper::open(&at("registry"), &root, &at("kept"), Clock::system()).unwrap();
         keeper.revoke(Sha256::digest(fs::read(at("model.bson")).unwrap()).into(), "stolen", Clock::system());
         keeper.publish(&[ec], Lifetimes::default(), Clock::system()).unwrap();
     }

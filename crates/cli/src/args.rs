@@ -397,15 +397,24 @@ pub(crate) struct GetModel {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum RegistryAction {
-    /// Begins a registry in a folder.
+    /// Begins a registry in a folder, and writes its root.
     ///
     /// The root keys say which keys there are, and are kept away from every network. The targets keys list and revoke models. The
     /// online keys sign every week that what there is is of today. Each is a P-256 key (PKCS#8 in PEM).
+    ///
+    /// The root (`--root FILE`) is what everybody needs who is to believe the registry, keepers included, by another way than the
+    /// registry: whoever can write to the folder could put another one there.
     #[command(after_help = "\
 Examples:
-  airlock registry init /srv/registry --root-key root1.pem --root-key root2.pem --root-threshold 2 \\
+  airlock registry init /srv/registry --root root.json --root-key root1.pem --root-key root2.pem --root-threshold 2 \\
       --targets-key models.pem --online-key online.pem")]
     Init {
+        /// Where the root metadata are written: to a new file, outside of the registry.
+        #[arg(long, value_name = "FILE")]
+        root: PathBuf,
+        /// Where what was seen of registries is kept. Default: the user's cache folder.
+        #[arg(long, value_name = "FOLDER")]
+        cache: Option<PathBuf>,
         /// Keys of the root.
         #[arg(long, value_name = "PEM", required = true)]
         root_key: Vec<PathBuf>,
@@ -482,32 +491,42 @@ Examples:
     },
     /// Lists the models, and what was revoked.
     List {
-        /// The registry's folder.
-        #[arg(long, value_name = "FOLDER")]
-        folder: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
     },
     /// Shows what is said of one model.
     Show {
-        /// The registry's folder.
-        #[arg(long, value_name = "FOLDER")]
-        folder: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
         /// The model's name.
         name: String,
     },
     /// Verifies a registry as a user would, and says when each role must sign again.
     Check {
-        /// The registry's folder.
-        #[arg(long, value_name = "FOLDER")]
-        folder: PathBuf,
+        #[command(flatten)]
+        kept: Kept,
     },
 }
 
-/// A registry's folder, and the keys that sign what is changed in it.
+/// A registry's folder, and what its keepers know of it beforehand.
 #[derive(Args, Debug)]
-pub(crate) struct Keeping {
+pub(crate) struct Kept {
     /// The registry's folder.
     #[arg(long, value_name = "FOLDER")]
     pub(crate) folder: PathBuf,
+    /// The registry's root metadata, as `init` wrote them, outside of the registry.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) root: PathBuf,
+    /// Where what was seen of registries is kept: what is older is not signed again. Default: the user's cache folder.
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) cache: Option<PathBuf>,
+}
+
+/// A registry, and the keys that sign what is changed in it.
+#[derive(Args, Debug)]
+pub(crate) struct Keeping {
+    #[command(flatten)]
+    pub(crate) kept: Kept,
     /// Private keys of the roles that must sign. Others may not be able to read them.
     #[arg(long, value_name = "PEM", required = true)]
     pub(crate) key: Vec<PathBuf>,

@@ -10,7 +10,7 @@ use flux_airlock::{
 use flux_airlock_export::{ExportError, Overwrite, to_file};
 use flux_airlock_trust::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, PrivateKey, Role};
 
-use crate::args::{DaysArgs, GetModel, Keeping, ListingArgs, RegistryAction, RegistryArgs, RoleArg};
+use crate::args::{DaysArgs, GetModel, Keeping, Kept, ListingArgs, RegistryAction, RegistryArgs, RoleArg};
 use crate::convert::unwritten;
 use crate::terminal::{Failure, Status, Terminal, Tone};
 use crate::{examine, policy, sign, text};
@@ -24,18 +24,21 @@ pub(crate) fn load(args: &RegistryArgs) -> Result<Option<Registry>, Failure> {
             "a registry says nothing without its root: give --root FILE, which you have from somewhere else than there",
         ));
     };
-    let unread = |error: std::io::Error| Failure::new(format!("{}: {error}", text::name(root.as_os_str())));
-    let root = RegistryAt::read_root(root).map_err(unread)?;
-    let cache = match &args.cache {
-        Some(cache) => cache.clone(),
-        None => RegistryAt::user_cache()
-            .ok_or_else(|| Failure::usage("there is no home folder: say with --cache where to keep what is seen"))?,
-    };
+    let (root, cache) = (read_root(root)?, cache(args.cache.as_deref())?);
     let at = RegistryAt::new(location, root, cache)
         .map_err(|error| Failure::new(format!("{name}: {error} ({})", error.code())))?;
     let at = if args.offline { at.offline() } else { at };
     let loaded = at.load(Clock::system());
     loaded.map(Some).map_err(|error| Failure::new(format!("{name}: {error} ({})", error.code())))
+}
+
+fn read_root(root: &Path) -> Result<Vec<u8>, Failure> {
+    RegistryAt::read_root(root).map_err(|error| Failure::new(format!("{}: {error}", text::name(root.as_os_str()))))
+}
+
+fn cache(given: Option<&Path>) -> Result<PathBuf, Failure> {
+    let cache = given.map(Path::to_owned).or_else(RegistryAt::user_cache);
+    cache.ok_or_else(|| Failure::usage("there is no home folder: say with --cache where to keep what is seen"))
 }
 
 /// `airlock get`: from a registry into a file, if it opens.
@@ -91,6 +94,8 @@ pub(crate) fn get(args: &GetModel, terminal: &mut Terminal) -> Result<Status, Fa
 pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<Status, Failure> {
     match action {
         RegistryAction::Init {
+            root: root_file,
+            cache: cache_folder,
             root_key,
             root_threshold,
             targets_key,
@@ -110,13 +115,20 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
                 .role(Role::Timestamp, publics(&online), 1);
             let all: Vec<PrivateKey> = root.into_iter().chain(targets).chain(online).collect();
             let failed = |error| failed(folder, &error);
-            let keeper = Keeper::init(folder, &new, Clock::system()).map_err(failed)?;
-            keeper.publish(&all, lifetimes(days), Clock::system()).map_err(failed)?;
+            // Before the work. What counts is asked again when the file gets its name.
+            if fs::symlink_metadata(root_file).is_ok() {
+                return Err(unwritten(root_file, &ExportError::Exists));
+            }
+            let cache = cache(cache_folder.as_deref())?;
+            let keeper = Keeper::init(folder, &cache, &new, Clock::system()).map_err(failed)?;
+            outside(root_file, folder)?;
+            let root = keeper.publish(&all, lifetimes(days), Clock::system()).map_err(failed)?.root;
+            to_file(root_file, Overwrite::No, |out| Ok(out.write_all(&root)?))
+                .map_err(|error| unwritten(root_file, &error))?;
             terminal.line(format!("{} {}", terminal.paint(Tone::Good, "BEGUN"), text::name(folder.as_os_str())))?;
-            let root = folder.join("metadata/1.root.json");
             terminal.remark(&format!(
-                "give {} to those who will use the registry, by another way than the registry itself",
-                text::name(root.as_os_str())
+                "give {} to those who will keep or use the registry, by another way than the registry itself",
+                text::name(root_file.as_os_str())
             ));
             Ok(Status::Opened)
         }
@@ -153,8 +165,8 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
                 Ok(vec![("ROTATED", role_of(*role).name().to_owned())])
             })
         }
-        RegistryAction::List { folder } => {
-            let keeper = open(folder)?;
+        RegistryAction::List { kept } => {
+            let keeper = open(kept)?;
             for (name, listing) in keeper.models() {
                 terminal.line(format!(
                     "{} {} {} bytes",
@@ -170,10 +182,11 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
             }
             Ok(Status::Opened)
         }
-        RegistryAction::Show { folder, name } => {
-            let keeper = open(folder)?;
+        RegistryAction::Show { kept, name } => {
+            let keeper = open(kept)?;
             let found = keeper.models().find(|(listed, _)| listed == name);
-            let (_, listing) = found.ok_or_else(|| failed(folder, &KeeperError::Unlisted { name: name.clone() }))?;
+            let (_, listing) =
+                found.ok_or_else(|| failed(&kept.folder, &KeeperError::Unlisted { name: name.clone() }))?;
             terminal.line(text::name(name.as_ref()))?;
             terminal.line(format!("  digest   {}", listing.digest()))?;
             terminal.line(format!("  bytes    {}", text::grouped(listing.bytes())))?;
@@ -186,22 +199,21 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
             }
             Ok(Status::Opened)
         }
-        RegistryAction::Check { folder } => check(folder, terminal),
+        RegistryAction::Check { kept } => check(kept, terminal),
     }
 }
 
-/// Verifies the folder as a user would who has its first root and has never seen it before.
-fn check(folder: &Path, terminal: &mut Terminal) -> Result<Status, Failure> {
-    let keeper = open(folder)?;
+/// Verifies the folder as a user would who has its root and has never seen it before.
+fn check(kept: &Kept, terminal: &mut Terminal) -> Result<Status, Failure> {
+    let keeper = open(kept)?;
     for (role, keys, threshold, expires) in keeper.roles() {
         let expires = flux_airlock_trust::rfc3339(expires);
         terminal.line(format!("{}: {threshold} of {keys} keys must sign; signed until {expires}", role.name()))?;
     }
     drop(keeper);
-    let root = fs::read(folder.join("metadata/1.root.json"));
-    let root = root.map_err(|error| Failure::new(format!("{}: {error}", text::name(folder.as_os_str()))))?;
+    let root = read_root(&kept.root)?;
     let cache = tempfile::tempdir().map_err(|error| Failure::new(format!("there is no place to work in: {error}")))?;
-    match RegistryAt::folder(folder, root, cache.path()).load(Clock::system()) {
+    match RegistryAt::folder(&kept.folder, root, cache.path()).load(Clock::system()) {
         Ok(registry) => {
             let counted = text::count(registry.models().len(), "model", "models");
             terminal.line(format!("{} {counted}", terminal.paint(Tone::Good, "OK")))?;
@@ -227,12 +239,12 @@ fn change(
     terminal: &mut Terminal,
     change: impl FnOnce(&mut Keeper) -> Result<Said, KeeperError>,
 ) -> Result<Status, Failure> {
-    let failed = |error| failed(&keeping.folder, &error);
+    let failed = |error| failed(&keeping.kept.folder, &error);
     // The keys first: a passphrase that is wrong must not cost a copy of the file.
     let keys = keys(&keeping.key, keeping.passphrase_file.as_deref())?;
-    let mut keeper = open(&keeping.folder)?;
+    let mut keeper = open(&keeping.kept)?;
     let said = change(&mut keeper).map_err(failed)?;
-    let versions = keeper.publish(&keys, lifetimes(&keeping.days), Clock::system()).map_err(failed)?;
+    let versions = keeper.publish(&keys, lifetimes(&keeping.days), Clock::system()).map_err(failed)?.versions;
     for (word, what) in said {
         terminal.line(format!("{} {what}", terminal.paint(Tone::Good, word)).trim_end())?;
     }
@@ -240,8 +252,22 @@ fn change(
     Ok(Status::Opened)
 }
 
-fn open(folder: &Path) -> Result<Keeper, Failure> {
-    Keeper::open(folder).map_err(|error| failed(folder, &error))
+fn open(kept: &Kept) -> Result<Keeper, Failure> {
+    outside(&kept.root, &kept.folder)?;
+    let (root, cache) = (read_root(&kept.root)?, cache(kept.cache.as_deref())?);
+    Keeper::open(&kept.folder, &root, &cache, Clock::system()).map_err(|error| failed(&kept.folder, &error))
+}
+
+/// A root that lies in the registry is anybody's who can write to it.
+fn outside(root: &Path, folder: &Path) -> Result<(), Failure> {
+    let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return Ok(()) };
+    if parent.starts_with(folder) {
+        return Err(Failure::usage(
+            "the root that is trusted lies in the registry, where whoever can write to it can put another one: keep it elsewhere",
+        ));
+    }
+    Ok(())
 }
 
 fn failed(folder: &Path, error: &KeeperError) -> Failure {

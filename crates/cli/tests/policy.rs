@@ -153,12 +153,16 @@ fn registered() -> tempfile::TempDir {
     for name in ["root1", "root2", "models", "online"] {
         key(place.path(), name);
     }
-    let init = "registry init registry --root-key root1.pem --root-key root2.pem --root-threshold 2 --targets-key models.pem --online-key online.pem";
+    let init = "registry init registry --root root.json --root-key root1.pem --root-key root2.pem --root-threshold 2 --targets-key models.pem --online-key online.pem";
     let ran = run(place.path(), init);
     assert!(ran.ends_with(0).stdout == "BEGUN registry\n", "{ran:?}");
-    ran.complains("give registry/metadata/1.root.json to those who will use the registry");
-    fs::copy(place.path().join("registry/metadata/1.root.json"), place.path().join("root.json")).unwrap();
-    let ran = run(place.path(), "registry add --folder registry --key models.pem --key online.pem mnist/lenet m.bson");
+    ran.complains("give root.json to those who will keep or use the registry");
+    let [written, published] = ["root.json", "registry/metadata/1.root.json"].map(|name| place.path().join(name));
+    assert_eq!(fs::read(written).unwrap(), fs::read(published).unwrap());
+    let ran = run(
+        place.path(),
+        "registry add --folder registry --root root.json --key models.pem --key online.pem mnist/lenet m.bson",
+    );
     assert!(ran.ends_with(0).stdout.starts_with("ADDED mnist/lenet sha256:edcbc5ba"), "{ran:?}");
     place
 }
@@ -169,14 +173,17 @@ const FROM: &str = "--registry registry --root root.json";
 fn a_model_lives_and_dies_in_a_registry() {
     let place = registered();
     let here = place.path();
-    let list = run(here, "registry list --folder registry");
+    let list = run(here, "registry list --folder registry --root root.json");
     assert!(
         list.ends_with(0).stdout.starts_with("mnist/lenet sha256:edcbc5ba") && list.stdout.ends_with(" 187275 bytes\n")
     );
     assert!(
-        run(here, "registry show --folder registry mnist/lenet").ends_with(0).stdout.contains("  bytes    187,275\n")
+        run(here, "registry show --folder registry --root root.json mnist/lenet")
+            .ends_with(0)
+            .stdout
+            .contains("  bytes    187,275\n")
     );
-    let check = run(here, "registry check --folder registry");
+    let check = run(here, "registry check --folder registry --root root.json");
     assert!(
         check.ends_with(0).stdout.contains("root: 2 of 2 keys must sign") && check.stdout.ends_with("OK 1 model\n"),
         "{check:?}"
@@ -193,9 +200,9 @@ fn a_model_lives_and_dies_in_a_registry() {
     assert!(inspect.ends_with(0).stdout.contains("  evidence  registry registry lists sha256:edcbc5ba"), "{inspect:?}");
     run(here, &format!("{LOCK} {FROM} --name")).ends_with(2);
 
-    let revoke = "registry revoke --folder registry --key models.pem --key online.pem --reason lies mnist/lenet";
+    let revoke = "registry revoke --folder registry --root root.json --key models.pem --key online.pem --reason lies mnist/lenet";
     assert!(run(here, revoke).ends_with(0).stdout.starts_with("REVOKED mnist/lenet sha256:edcbc5ba"));
-    let list = run(here, "registry list --folder registry");
+    let list = run(here, "registry list --folder registry --root root.json");
     assert!(
         list.ends_with(0).stdout.starts_with("REVOKED mnist/lenet sha256:edcbc5ba") && list.stdout.ends_with(" lies\n")
     );
@@ -213,7 +220,7 @@ fn a_model_lives_and_dies_in_a_registry() {
     fs::remove_file(here.join("lenet")).unwrap();
     run(here, &format!("get {FROM} mnist/lenet")).ends_with(1).complains("registry-unlisted");
     assert!(!here.join("lenet").exists());
-    let add = "registry add --folder registry --key models.pem --key online.pem mnist/lenet m.bson";
+    let add = "registry add --folder registry --root root.json --key models.pem --key online.pem mnist/lenet m.bson";
     run(here, add).ends_with(2).complains("this file was revoked, and cannot be listed again (registry-revoked)");
 }
 
@@ -225,20 +232,61 @@ fn keys_are_rotated_and_what_is_old_is_refused() {
     key(here, "new");
     let rotate = |role: &str| {
         let keys = "--key root1.pem --key root2.pem --key models.pem --key online.pem --key new.pem";
-        run(here, &format!("registry rotate --folder registry {keys} --role {role} --add new.pub --remove online.pub"))
+        run(
+            here,
+            &format!(
+                "registry rotate --folder registry --root root.json {keys} --role {role} --add new.pub --remove online.pub"
+            ),
+        )
     };
     assert_eq!(rotate("timestamp").ends_with(0).stdout, "ROTATED timestamp\n");
     assert_eq!(rotate("snapshot").ends_with(0).stdout, "ROTATED snapshot\n");
-    run(here, "registry update --folder registry --key online.pem").ends_with(2).complains("registry-keys");
-    assert_eq!(run(here, "registry update --folder registry --key new.pem").ends_with(0).stdout, "RENEWED\n");
+    run(here, "registry update --folder registry --root root.json --key online.pem")
+        .ends_with(2)
+        .complains("registry-keys");
+    assert_eq!(
+        run(here, "registry update --folder registry --root root.json --key new.pem").ends_with(0).stdout,
+        "RENEWED\n"
+    );
     run(here, &format!("verify {FROM} --name mnist/lenet lenet")).ends_with(0);
+}
+
+#[test]
+fn whoever_writes_to_the_folder_gets_nothing_signed() {
+    let place = registered();
+    let here = place.path();
+    let keep = |what: &str| run(here, &format!("registry {what} --folder registry --root root.json"));
+    let sign = "--key models.pem --key online.pem";
+    let copy = |from: &str, to: &str| {
+        assert!(std::process::Command::new("cp").args(["-a", from, to]).current_dir(here).status().unwrap().success());
+    };
+    copy("registry", "old");
+    keep(&format!("revoke {sign} --reason lies mnist/lenet")).ends_with(0);
+    // As it was before the revocation.
+    fs::rename(here.join("registry"), here.join("good")).unwrap();
+    copy("old", "registry");
+    for what in ["list", "check", &format!("update {sign}"), &format!("add {sign} other m.bson")] {
+        keep(what).ends_with(2).complains("registry-rollback");
+    }
+    // Somebody else's, from the root on.
+    fs::remove_dir_all(here.join("registry")).unwrap();
+    key(here, "thief");
+    let init = "--root-key thief.pem --targets-key thief.pem --online-key thief.pem";
+    run(here, &format!("registry init registry --root thief.json --cache theirs {init}")).ends_with(0);
+    for what in ["list", "check", &format!("update {sign}"), &format!("add {sign} other m.bson")] {
+        keep(what).ends_with(2).complains("registry-signature");
+    }
+    fs::remove_dir_all(here.join("registry")).unwrap();
+    fs::rename(here.join("good"), here.join("registry")).unwrap();
+    assert!(keep("list").ends_with(0).stdout.starts_with("REVOKED mnist/lenet sha256:edcbc5ba"));
+    assert_eq!(keep(&format!("update {sign}")).ends_with(0).stdout, "RENEWED\n");
 }
 
 #[test]
 fn every_mistake_has_a_sentence_that_says_what_to_do() {
     let place = registered();
     let here = place.path();
-    let add = |keys: &str| run(here, &format!("registry add --folder registry {keys} other m.bson"));
+    let add = |keys: &str| run(here, &format!("registry add --folder registry --root root.json {keys} other m.bson"));
     add("--key online.pem").ends_with(2).complains("the targets metadata need 1 of their keys, and 0 of those");
     add("--key models.pem").ends_with(2).complains("the snapshot metadata need 1 of their keys");
     add("--key models.pub").ends_with(2).complains("key-exposed");
@@ -249,7 +297,7 @@ fn every_mistake_has_a_sentence_that_says_what_to_do() {
     add("--key models.pem --key online.pem").ends_with(2).complains("chmod 600");
     fs::set_permissions(here.join("models.pem"), fs::Permissions::from_mode(0o600)).unwrap();
     // Nothing of all that was written.
-    assert!(run(here, "registry list --folder registry").ends_with(0).stdout.lines().count() == 1);
+    assert!(run(here, "registry list --folder registry --root root.json").ends_with(0).stdout.lines().count() == 1);
 
     let get = |more: &str| run(here, &format!("get mnist/lenet {more}"));
     get("").ends_with(2).complains("which registry? Give --registry REGISTRY and --root FILE");
@@ -260,13 +308,20 @@ fn every_mistake_has_a_sentence_that_says_what_to_do() {
     get("--registry http://127.0.0.1:1/r --root root.json").ends_with(2).complains("registry-unreachable");
     get("--registry https://a@evil.example/r --root root.json").ends_with(2).complains("source-userinfo");
     get("--registry registry --root m.bson").ends_with(2).complains("registry-root");
-    get("--registry registry --root root.json --offline").ends_with(2).complains("registry-unreachable");
+    get("--registry registry --root root.json --cache fresh --offline").ends_with(2).complains("registry-unreachable");
     run(here, "verify --registry registry m.bson").ends_with(2).complains("give --root FILE");
-    run(here, "registry list --folder m.bson").ends_with(2).complains("registry-io");
-    run(here, "registry init registry --root-key root1.pem --targets-key models.pem --online-key online.pem")
+    run(here, "registry list --folder m.bson --root root.json").ends_with(2).complains("registry-io");
+    let init = "--root-key root1.pem --targets-key models.pem --online-key online.pem";
+    run(here, &format!("registry init registry --root other.json {init}"))
         .ends_with(2)
         .complains("there is a registry in registry already");
-    let revoke = "registry revoke --folder registry --key models.pem --key online.pem --reason x";
+    run(here, &format!("registry init new --root root.json {init}")).ends_with(2).complains("root.json");
+    run(here, &format!("registry init new --root new/root.json {init}")).ends_with(2).complains("keep it elsewhere");
+    assert!(!here.join("new/metadata/1.root.json").exists());
+    run(here, "registry list --folder registry --root registry/metadata/1.root.json")
+        .ends_with(2)
+        .complains("keep it elsewhere");
+    let revoke = "registry revoke --folder registry --root root.json --key models.pem --key online.pem --reason x";
     run(here, &format!("{revoke} other")).ends_with(2).complains("the registry has no model \"other\"");
 }
 

@@ -60,7 +60,7 @@ pub use pin::{Mismatch, Pin};
 #[cfg(feature = "policy")]
 pub use policy::{Allowance, Denied, Kind, Met, Policy, PolicyError, PolicyFlaw, Subject, Vouched};
 #[cfg(all(feature = "registry", feature = "sign"))]
-pub use registry::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Role};
+pub use registry::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Published, Role};
 #[cfg(feature = "registry")]
 pub use registry::{Listing, Registry, RegistryAt, RegistryError, Revocation, Versions, rfc3339};
 #[cfg(any(feature = "minisign", feature = "oms"))]

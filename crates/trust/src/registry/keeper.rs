@@ -1,18 +1,19 @@
 //! Keeping a registry: making it, changing what it lists, revoking, changing keys, and signing it anew.
 //!
-//! A [`Keeper`] begins with a folder whose metadata hold among themselves, changes them in memory, and publishes them
-//! signed or not at all: the timestamp, which makes the rest count, is written last, and each file whole. Private keys
-//! never lie in the folder.
+//! A [`Keeper`] believes the folder no more than a user does: it begins with a root from elsewhere and with what was seen
+//! before, and goes the user's way to what the metadata say. It changes that in memory, and publishes it signed or not at
+//! all: what is to be written goes the user's way first. The timestamp, which makes the rest count, is written last, and
+//! each file whole. Private keys never lie in the folder.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use tough::TargetName;
 use tough::schema::decoded::{Decoded, Hex};
@@ -24,8 +25,7 @@ use tough::schema::{
 
 use super::content::{self, Listing, OBJECT, Revocation};
 use super::shelf::{self, stored_name};
-use super::update::check_root;
-use super::{RegistryError, TARGETS, Versions, metadata_folder};
+use super::{RegistryAt, RegistryError, TARGETS, Versions, metadata_folder, update};
 use crate::files::{self, Temporary, folder_of};
 use crate::{Clock, Digest, KeyError, NameFlaw, PrivateKey, PublicKey, Source, name};
 
@@ -101,10 +101,22 @@ impl NewRegistry {
     }
 }
 
+/// What was published.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Published {
+    /// The root metadata of now. Those of a new registry are what its keepers and its users need beforehand.
+    pub root: Vec<u8>,
+    /// The versions of all.
+    pub versions: Versions,
+}
+
 /// A registry's folder in the hands of those who keep it.
 #[derive(Debug)]
 pub struct Keeper {
     folder: PathBuf,
+    /// The same as a user has it: with a root from elsewhere, and what was seen.
+    at: RegistryAt,
     root: Signed<Root>,
     /// The root that was published last, which must agree to a newer one.
     old_root: Option<Signed<Root>>,
@@ -118,12 +130,13 @@ pub struct Keeper {
 }
 
 impl Keeper {
-    /// Begins a registry in a folder that has none. Nothing is written before [`Keeper::publish`] but the folder.
+    /// Begins a registry in a folder that has none, with a folder that keeps what was seen of registries. Nothing is written
+    /// before [`Keeper::publish`] but the folder.
     ///
     /// # Errors
     ///
     /// [`KeeperError`], which says what to do.
-    pub fn init(folder: &Path, new: &NewRegistry, clock: Clock) -> Result<Self, KeeperError> {
+    pub fn init(folder: &Path, cache: &Path, new: &NewRegistry, clock: Clock) -> Result<Self, KeeperError> {
         if metadata_folder(folder).join("timestamp.json").exists()
             || metadata_folder(folder).join("1.root.json").exists()
         {
@@ -150,6 +163,7 @@ impl Keeper {
         fs::create_dir_all(folder.join(TARGETS))?;
         Ok(Self {
             folder: folder.to_owned(),
+            at: RegistryAt::folder(folder, [], cache),
             root: unsigned(root),
             old_root: None,
             targets: unsigned(targets),
@@ -162,47 +176,31 @@ impl Keeper {
         })
     }
 
-    /// Opens a registry's folder. Its metadata must hold among themselves, expired or not.
+    /// Opens a registry's folder, as its users do: with root metadata from a source that is not the folder, and the folder where
+    /// what was seen of registries is kept. What has expired can be signed anew; what is older than what was seen before, or
+    /// is not signed by the keys to which the root leads, is not taken for the registry.
     ///
     /// # Errors
     ///
     /// [`KeeperError`], which says what to do.
-    pub fn open(folder: &Path) -> Result<Self, KeeperError> {
+    pub fn open(folder: &Path, root: &[u8], cache: &Path, clock: Clock) -> Result<Self, KeeperError> {
         let held = hold(folder)?;
-        let metadata = metadata_folder(folder);
-        let mut root: Signed<Root> = read(&metadata, "1.root.json", shelf::MOST_ROOT)?;
-        verify(&root.signed, &root)?;
-        loop {
-            let name = format!("{}.root.json", root.signed.version.get().saturating_add(1));
-            if !metadata.join(&name).exists() {
-                break;
-            }
-            let next: Signed<Root> = read(&metadata, &name, shelf::MOST_ROOT)?;
-            verify(&root.signed, &next)?;
-            verify(&next.signed, &next)?;
-            root = next;
+        let at = RegistryAt::folder(folder, root, cache);
+        let update::Verified { repository, models, revoked, .. } = update::open(&at, clock)?;
+        let root = repository.root().clone();
+        // The verifier ends with the last root that can be read; a keeper would write over the next one.
+        let next = format!("{}.root.json", next(root.signed.version, false)?);
+        if fs::symlink_metadata(metadata_folder(folder).join(&next)).is_ok() {
+            return Err(RegistryError::malformed(format_args!("{next} cannot be read")).into());
         }
-        check_root(&root.signed)?;
-        let timestamp: Signed<Timestamp> = read(&metadata, "timestamp.json", shelf::MOST_TIMESTAMP)?;
-        let version = |meta: &HashMap<String, Metafile>, name: &str| {
-            let version = meta.get(name).map(|meta| meta.version);
-            version.ok_or_else(|| RegistryError::malformed(format_args!("{name} is not listed")))
-        };
-        let name = format!("{}.snapshot.json", version(&timestamp.signed.meta, "snapshot.json")?);
-        let snapshot: Signed<Snapshot> = read(&metadata, &name, shelf::MOST_SNAPSHOT)?;
-        let name = format!("{}.targets.json", version(&snapshot.signed.meta, "targets.json")?);
-        let targets: Signed<Targets> = read(&metadata, &name, shelf::MOST_TARGETS)?;
-        verify(&root.signed, &timestamp)?;
-        verify(&root.signed, &snapshot)?;
-        verify(&root.signed, &targets)?;
-        let (models, revoked) = content::read(&targets.signed)?;
         Ok(Self {
             folder: folder.to_owned(),
+            at,
             old_root: Some(root.clone()),
             root,
-            targets,
-            snapshot,
-            timestamp,
+            targets: repository.targets().clone(),
+            snapshot: repository.snapshot().clone(),
+            timestamp: repository.timestamp().clone(),
             models,
             revoked,
             targets_changed: false,
@@ -291,13 +289,11 @@ impl Keeper {
         Ok(Digest::Sha256(sha256))
     }
 
-    /// Revokes a digest, and takes its name from the list if it has one. A revoked file is refused whatever else vouches
-    /// for it, and cannot be listed again.
+    /// Revokes a digest, and takes its names from the list, of which the first is remembered. A revoked file is refused whatever
+    /// else vouches for it, and cannot be listed again.
     pub fn revoke(&mut self, digest: [u8; 32], reason: &str, clock: Clock) {
         let name = self.models.iter().find(|(_, listing)| listing.sha256 == digest).map(|(name, _)| name.clone());
-        if let Some(name) = &name {
-            self.models.remove(name);
-        }
+        self.models.retain(|_, listing| listing.sha256 != digest);
         let revocation = Revocation { sha256: digest, name, at: whole_seconds(clock.now()), reason: reason.to_owned() };
         self.revoked.entry(digest).or_insert(revocation);
         self.targets_changed = true;
@@ -347,47 +343,58 @@ impl Keeper {
         Ok(())
     }
 
-    /// Signs what has changed, what the changed roles refer to, and whatever else these keys can sign anew, and writes it.
+    /// Signs what has changed, what the changed roles refer to, and whatever else these keys can sign anew, and writes it if it
+    /// holds for whoever has the root and has seen what was seen here.
     ///
     /// # Errors
     ///
-    /// [`KeeperError::Keys`] if too few keys of a role are among them. Nothing is written then.
-    pub fn publish(mut self, keys: &[PrivateKey], lifetimes: Lifetimes, clock: Clock) -> Result<Versions, KeeperError> {
+    /// [`KeeperError::Keys`] if too few keys of a role are among them; what a user would be told if the metadata do not hold.
+    /// Nothing is written then.
+    pub fn publish(
+        mut self,
+        keys: &[PrivateKey],
+        lifetimes: Lifetimes,
+        clock: Clock,
+    ) -> Result<Published, KeeperError> {
         let now = clock.now();
         let keys: Vec<(Decoded<Hex>, &PrivateKey)> = keys
             .iter()
             .map(|key| Ok((key_id(&tuf_key(&key.public_key())?)?, key)))
             .collect::<Result<_, KeeperError>>()?;
-        let mut files = Vec::new();
+        let mut files = BTreeMap::new();
 
         let root_changed = self.old_root.as_ref().is_none_or(|old| old.signed != self.root.signed);
         if root_changed || (can_sign(&self.root.signed, Role::Root, &keys) && self.old_root.is_some()) {
             if let Some(old) = &self.old_root {
-                self.root.signed.version = next(old.signed.version)?;
+                self.root.signed.version = next(old.signed.version, false)?;
             }
             self.root.signed.expires = timestamp(after(now, lifetimes.root))?;
             let bytes = self.sign_root(&keys)?;
-            files.push((format!("{}.root.json", self.root.signed.version), bytes));
+            if self.old_root.is_none() {
+                self.at.root.clone_from(&bytes);
+            }
+            files.insert(format!("{}.root.json", self.root.signed.version), bytes);
         }
         let root = &self.root.signed;
+        let rotated = self.old_root.as_ref().is_some_and(|old| begins_anew(&old.signed, root));
 
         let is_new = self.old_root.is_none();
         let stale = is_new || root.verify_role(&self.targets).is_err();
         if self.targets_changed || stale || can_sign(root, Role::Targets, &keys) {
             let targets = &mut self.targets.signed;
             if !is_new {
-                targets.version = next(targets.version)?;
+                targets.version = next(targets.version, rotated)?;
             }
             targets.expires = timestamp(after(now, lifetimes.targets))?;
             targets.targets = targets_of(&self.models)?;
             targets._extra.insert(OBJECT.to_owned(), content::whole(self.revoked.values()));
             self.targets.signatures = sign(root, Role::Targets, targets, &keys)?;
-            files.push((format!("{}.targets.json", targets.version), to_bytes(&self.targets)?));
+            files.insert(format!("{}.targets.json", targets.version), to_bytes(&self.targets)?);
         }
 
         let snapshot = &mut self.snapshot.signed;
         if !is_new {
-            snapshot.version = next(snapshot.version)?;
+            snapshot.version = next(snapshot.version, rotated)?;
         }
         snapshot.expires = timestamp(after(now, lifetimes.snapshot))?;
         let targets = to_bytes(&self.targets)?;
@@ -397,23 +404,33 @@ impl Keeper {
 
         let timestamp_role = &mut self.timestamp.signed;
         if !is_new {
-            timestamp_role.version = next(timestamp_role.version)?;
+            timestamp_role.version = next(timestamp_role.version, rotated)?;
         }
         timestamp_role.expires = timestamp(after(now, lifetimes.timestamp))?;
         let version = self.snapshot.signed.version;
         timestamp_role.meta = HashMap::from([("snapshot.json".to_owned(), meta(&snapshot, version))]);
         self.timestamp.signatures = sign(root, Role::Timestamp, timestamp_role, &keys)?;
-        files.push((format!("{version}.snapshot.json"), snapshot));
-        files.push(("timestamp.json".to_owned(), to_bytes(&self.timestamp)?));
+        files.insert(format!("{version}.snapshot.json"), snapshot);
+        files.insert("timestamp.json".to_owned(), to_bytes(&self.timestamp)?);
+        self.write(&Arc::new(files))?;
+        Ok(Published { root: to_bytes(&self.root)?, versions: self.versions() })
+    }
 
-        let metadata = metadata_folder(&self.folder);
-        for (name, bytes) in files {
-            if shelf::most_bytes(&name).is_none_or(|most| !u64::try_from(bytes.len()).is_ok_and(|len| len <= most)) {
-                return Err(RegistryError::TooLarge { message: name }.into());
+    /// Writes metadata that hold: what others refer to first. A root that was changed counts with the timestamp, and both are
+    /// written last.
+    fn write(&self, files: &Arc<BTreeMap<String, Vec<u8>>>) -> Result<(), KeeperError> {
+        for (name, bytes) in files.iter() {
+            if shelf::most_bytes(name).is_none_or(|most| !u64::try_from(bytes.len()).is_ok_and(|len| len <= most)) {
+                let message = format!("{name} would have {} bytes, and nobody reads that many", bytes.len());
+                return Err(RegistryError::TooLarge { message }.into());
             }
-            files::replace(&metadata.join(name), &bytes)?;
         }
-        Ok(self.versions())
+        let mut order: Vec<_> = files.iter().collect();
+        order.sort_by_key(|(name, _)| (*name == "timestamp.json", name.ends_with(".root.json")));
+        update::publish(&self.at, Arc::clone(files), || {
+            let metadata = metadata_folder(&self.folder);
+            order.into_iter().try_for_each(|(name, bytes)| Ok(files::replace(&metadata.join(name), bytes)?))
+        })
     }
 
     /// A root is signed by its own keys, and by those of the root before it.
@@ -551,18 +568,6 @@ fn hold(folder: &Path) -> Result<File, KeeperError> {
     let held = File::options().create(true).truncate(false).write(true).open(folder.join(".held"))?;
     held.lock()?;
     Ok(held)
-}
-
-fn read<T: DeserializeOwned>(metadata: &Path, name: &str, most: u64) -> Result<T, KeeperError> {
-    let bytes = files::read(&metadata.join(name), most)?;
-    let bytes = bytes.ok_or_else(|| RegistryError::TooLarge { message: name.to_owned() })?;
-    let parsed = serde_json::from_slice(&bytes);
-    parsed.map_err(|error| RegistryError::malformed(format_args!("{name}: {error}")).into())
-}
-
-fn verify<T: TufRole>(root: &Root, role: &Signed<T>) -> Result<(), RegistryError> {
-    let verified = root.verify_role(role);
-    verified.map_err(|error| RegistryError::Signature { message: super::error::escaped(&error) })
 }
 
 const fn unsigned<T>(signed: T) -> Signed<T> {
@@ -704,8 +709,21 @@ fn take(
     Ok((bytes, sha256))
 }
 
-fn next(version: NonZeroU64) -> Result<NonZeroU64, KeeperError> {
-    version.checked_add(1).ok_or_else(|| RegistryError::malformed("there is no higher version").into())
+/// The version after this one; the first one again where there is none and nobody compares with what was seen.
+fn next(version: NonZeroU64, anew: bool) -> Result<NonZeroU64, KeeperError> {
+    let next = version.checked_add(1).or(anew.then_some(NonZeroU64::MIN));
+    next.ok_or_else(|| {
+        RegistryError::malformed("there is no higher version: rotate the keys that have signed it").into()
+    })
+}
+
+/// Whoever could sign a snapshot or a timestamp could give it the highest version of all. With other keys, nobody compares
+/// with those versions any more.
+fn begins_anew(old: &Root, new: &Root) -> bool {
+    [RoleType::Snapshot, RoleType::Timestamp].iter().any(|role| {
+        let keys = |root: &Root| root.roles.get(role).map(|keys| keys.keyids.clone());
+        keys(old) != keys(new)
+    })
 }
 
 fn after(now: SystemTime, days: u32) -> SystemTime {

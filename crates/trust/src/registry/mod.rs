@@ -26,7 +26,7 @@ use std::time::SystemTime;
 pub use content::{Listing, Revocation, shown as rfc3339};
 pub use error::RegistryError;
 #[cfg(feature = "sign")]
-pub use keeper::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Role};
+pub use keeper::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Published, Role};
 
 use crate::{Clock, Digests, Mismatch, Source, SourceError, files};
 

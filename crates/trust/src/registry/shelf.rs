@@ -38,6 +38,8 @@ pub(super) struct Shelf {
     pub(super) location: Option<Location>,
     /// Roots that were seen come from here, and offline everything.
     pub(super) kept: PathBuf,
+    /// What comes before all of it: metadata that are to be written.
+    pub(super) staged: Arc<BTreeMap<String, Vec<u8>>>,
     /// What was given to the verifier.
     pub(super) given: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
 }
@@ -46,7 +48,12 @@ impl Shelf {
     fn get(&self, name: &str) -> Result<Vec<u8>, Unfetched> {
         let most = most_bytes(name).ok_or(Unfetched::NoMetadata)?;
         let is_root = name.ends_with(".root.json");
-        let kept = if is_root || self.location.is_none() { read(&self.kept.join(name), most) } else { NOT_FOUND };
+        let kept = match self.staged.get(name) {
+            Some(bytes) if u64::try_from(bytes.len()).is_ok_and(|len| len <= most) => Ok(bytes.clone()),
+            Some(_) => Err(Unfetched::TooLarge),
+            None if is_root || self.location.is_none() => read(&self.kept.join(name), most),
+            None => Err(Unfetched::NotFound),
+        };
         let bytes = match (kept, &self.location) {
             (Err(Unfetched::NotFound), Some(location)) => fetch(location, &format!("{METADATA}/{name}"), most),
             (kept, _) => kept,
@@ -73,8 +80,6 @@ impl Transport for Shelf {
         }
     }
 }
-
-const NOT_FOUND: Result<Vec<u8>, Unfetched> = Err(Unfetched::NotFound);
 
 /// The most bytes of a metadata file of this name; `None` if there is no such.
 pub(super) fn most_bytes(name: &str) -> Option<u64> {

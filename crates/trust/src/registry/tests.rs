@@ -62,6 +62,8 @@ struct Place {
     root: Vec<Secret>,
     targets: Secret,
     online: Secret,
+    /// As it was published first, kept where nobody else writes.
+    first_root: Vec<u8>,
 }
 
 impl Drop for Place {
@@ -77,7 +79,8 @@ impl Place {
         let number = NEXT.fetch_add(1, Ordering::Relaxed);
         let folder = std::env::temp_dir().join(format!("airlock-registry-{}-{number}", std::process::id()));
         fs::create_dir_all(&folder).unwrap();
-        let place = Self { folder, root: vec![key(), key()], targets: key(), online: key() };
+        let (root, targets, online) = (vec![key(), key()], key(), key());
+        let mut place = Self { folder, root, targets, online, first_root: Vec::new() };
         fs::write(place.folder.join("m.bson"), b"abc").unwrap();
         let publics = place.root.iter().map(|key| key.public_key()).collect();
         let new = NewRegistry::default()
@@ -85,9 +88,10 @@ impl Place {
             .role(Role::Targets, vec![place.targets.public_key()], 1)
             .role(Role::Snapshot, vec![place.online.public_key()], 1)
             .role(Role::Timestamp, vec![place.online.public_key()], 1);
-        let mut keeper = Keeper::init(&place.registry(), &new, day(0)).unwrap();
+        let mut keeper = Keeper::init(&place.registry(), &place.keepers(), &new, day(0)).unwrap();
         keeper.add("m", &place.folder.join("m.bson"), &STORED, day(0)).unwrap();
-        place.publish_all(keeper, day(0));
+        let keys: Vec<_> = place.root.iter().chain([&place.targets, &place.online]).map(Secret::again).collect();
+        place.first_root = keeper.publish(&keys, Lifetimes::default(), day(0)).unwrap().root;
         place
     }
 
@@ -102,7 +106,12 @@ impl Place {
     }
 
     fn at(&self) -> RegistryAt {
-        RegistryAt::folder(self.registry(), fs::read(self.file("1.root.json")).unwrap(), self.folder.join("cache"))
+        RegistryAt::folder(self.registry(), self.first_root.clone(), self.folder.join("cache"))
+    }
+
+    /// Where the keepers keep what they have seen.
+    fn keepers(&self) -> PathBuf {
+        self.folder.join("keepers")
     }
 
     fn load(&self, clock: Clock) -> Result<Registry, RegistryError> {
@@ -113,18 +122,17 @@ impl Place {
         self.load(clock).map_or_else(|error| error.code(), |_| "ok")
     }
 
+    fn open(&self) -> Result<Keeper, KeeperError> {
+        Keeper::open(&self.registry(), &self.first_root, &self.keepers(), day(0))
+    }
+
     fn keeper(&self) -> Keeper {
-        Keeper::open(&self.registry()).unwrap()
+        self.open().unwrap()
     }
 
     fn publish(keeper: Keeper, keys: &[&Secret], clock: Clock) -> Result<Versions, KeeperError> {
         let keys: Vec<PrivateKey> = keys.iter().map(|key| key.again()).collect();
-        keeper.publish(&keys, Lifetimes::default(), clock)
-    }
-
-    fn publish_all(&self, keeper: Keeper, clock: Clock) -> Versions {
-        let keys = [&self.root[0], &self.root[1], &self.targets, &self.online];
-        Place::publish(keeper, &keys, clock).unwrap()
+        Ok(keeper.publish(&keys, Lifetimes::default(), clock)?.versions)
     }
 
     /// The next timestamp, and what belongs to it.
@@ -563,6 +571,104 @@ fn a_clock_that_was_set_back_is_noticed() {
     place.load(day(6)).unwrap();
     assert_eq!(place.code(day(5)), "registry-clock");
     assert_eq!(place.code(day(6)), "ok");
+    // Not by little at a time either.
+    let back = |minutes| Clock::fixed(day(6).now() - Duration::from_mins(minutes));
+    assert_eq!(place.code(back(4)), "ok");
+    assert_eq!(place.code(back(8)), "registry-clock");
+}
+
+#[test]
+fn a_folder_that_was_taken_over_is_not_signed() {
+    let place = Place::new();
+    let theirs = Place::new();
+    place.put_back(&[]);
+    for (path, bytes) in theirs.copy_metadata() {
+        fs::write(place.file(path.file_name().unwrap().to_str().unwrap()), bytes).unwrap();
+    }
+    assert_eq!(place.open().unwrap_err().code(), "registry-signature");
+    // Nor by a keeper who has never seen it.
+    fs::remove_dir_all(place.keepers()).unwrap();
+    assert_eq!(place.open().unwrap_err().code(), "registry-signature");
+}
+
+#[test]
+fn a_folder_that_was_put_back_is_not_signed() {
+    let place = Place::new();
+    let before = place.copy_metadata();
+    let mut keeper = place.keeper();
+    keeper.revoke(digests(b"abc").sha256.unwrap(), "it lies", day(0));
+    Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    place.put_back(&before);
+    // Or the next list would be newer than the revocation, and without it.
+    assert_eq!(place.open().unwrap_err().code(), "registry-rollback");
+}
+
+#[test]
+fn a_keeper_does_not_write_over_a_root_that_cannot_be_read() {
+    let place = Place::new();
+    for content in [&b"x"[..], b""] {
+        fs::write(place.file("2.root.json"), content).unwrap();
+        assert_eq!(place.open().unwrap_err().code(), "registry-malformed");
+    }
+    fs::File::create(place.file("2.root.json")).unwrap().set_len(shelf::MOST_ROOT + 1).unwrap();
+    assert_eq!(place.open().unwrap_err().code(), "registry-malformed");
+    fs::remove_file(place.file("2.root.json")).unwrap();
+    assert!(place.open().is_ok());
+}
+
+#[test]
+fn what_nobody_could_read_is_not_written() {
+    let place = Place::new();
+    let before = place.copy_metadata();
+    let long = |keeper: &mut Keeper| keeper.revoke([1; 32], &"x".repeat(5_000), day(0));
+    let many = |keeper: &mut Keeper| {
+        for number in 0..3_000_u32 {
+            let mut digest = [0; 32];
+            digest[..4].copy_from_slice(&number.to_le_bytes());
+            keeper.revoke(digest, &"x".repeat(4_000), day(0));
+        }
+    };
+    for (change, code) in [(&long as &dyn Fn(&mut Keeper), "registry-malformed"), (&many, "registry-too-large")] {
+        let mut keeper = place.keeper();
+        change(&mut keeper);
+        let error = Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap_err();
+        assert_eq!(error.code(), code);
+        assert_eq!(place.copy_metadata(), before);
+    }
+    assert_eq!(place.code(day(0)), "ok");
+    place.refresh(day(1));
+}
+
+#[test]
+fn a_fast_forward_attack_ends_with_other_keys() {
+    let mut place = Place::new();
+    let at = place.at();
+    // Whoever has the online key signs the highest versions there are.
+    place.forge::<tough::schema::Snapshot>("1.snapshot.json", &[&place.online], |snapshot| {
+        snapshot["version"] = json!(u64::MAX);
+    });
+    let last = format!("{}.snapshot.json", u64::MAX);
+    fs::rename(place.file("1.snapshot.json"), place.file(&last)).unwrap();
+    place.forge::<tough::schema::Timestamp>("timestamp.json", &[&place.online], |timestamp| {
+        timestamp["version"] = json!(u64::MAX);
+        timestamp["meta"]["snapshot.json"] = json!({ "version": u64::MAX });
+    });
+    assert_eq!(at.load(day(0)).unwrap().versions().timestamp, u64::MAX);
+    let error = Place::publish(place.keeper(), &[&place.online], day(0)).unwrap_err();
+    assert!(error.to_string().contains("rotate the keys"), "{error}");
+    let new = key();
+    let mut keeper = place.keeper();
+    for role in [Role::Snapshot, Role::Timestamp] {
+        keeper.rotate(role, &[new.public_key()], &[place.online.public_key()], None).unwrap();
+    }
+    let keys = [&place.root[0], &place.root[1], &new];
+    let versions = Place::publish(keeper, &keys, day(0)).unwrap();
+    assert_eq!((versions.root, versions.snapshot, versions.timestamp), (2, 1, 1));
+    place.online = new;
+    // For those who have seen the highest versions as for everybody else.
+    assert_eq!(at.load(day(0)).unwrap().versions(), versions);
+    place.refresh(day(1));
+    assert_eq!(at.load(day(1)).unwrap().versions().timestamp, 2);
 }
 
 #[test]
@@ -614,7 +720,9 @@ fn a_model_is_revoked_under_every_name_and_for_good() {
     assert!(before.check("m", 3, &digests(b"abc"), day(0)).is_ok());
     let mut keeper = place.keeper();
     let abc = digests(b"abc").sha256.unwrap();
+    keeper.add("other", &place.folder.join("m.bson"), &STORED, day(1)).unwrap();
     keeper.revoke(abc, "it lies", day(1));
+    assert_eq!(keeper.models().len(), 0);
     Place::publish(keeper, &[&place.targets, &place.online], day(1)).unwrap();
     let registry = place.load(day(1)).unwrap();
     let code = |name| registry.check(name, 3, &digests(b"abc"), day(1)).unwrap_err().code();
@@ -662,20 +770,19 @@ fn a_keeper_is_told_what_is_missing_and_nothing_is_half_written() {
     let names = |files: &[(PathBuf, Vec<u8>)]| files.iter().map(|(path, _)| path.clone()).collect::<Vec<_>>();
     assert_eq!(names(&place.copy_metadata()), names(&before));
     let new = NewRegistry::default();
-    assert_eq!(Keeper::init(&place.registry(), &new, day(0)).unwrap_err().code(), "registry-exists");
+    assert_eq!(Keeper::init(&place.registry(), &place.keepers(), &new, day(0)).unwrap_err().code(), "registry-exists");
     let empty = place.folder.join("empty");
     fs::create_dir(&empty).unwrap();
-    assert_eq!(Keeper::init(&empty, &new, day(0)).unwrap_err().code(), "registry-no-keys");
+    assert_eq!(Keeper::init(&empty, &place.keepers(), &new, day(0)).unwrap_err().code(), "registry-no-keys");
     let minisign = PublicKey::parse(b"RWQf6LRCGA9i53mlYecO4IzT51TGPpvWucNSCh1CBM0QTaLn73Y7GFO3").unwrap();
     let new = Role::ALL.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![minisign.clone()], 1));
-    assert_eq!(Keeper::init(&empty, &new, day(0)).unwrap_err().code(), "registry-key-kind");
+    assert_eq!(Keeper::init(&empty, &place.keepers(), &new, day(0)).unwrap_err().code(), "registry-key-kind");
 }
 
 #[test]
 fn a_trusted_root_that_is_none_is_refused() {
     let place = Place::new();
-    let good = fs::read(place.file("1.root.json")).unwrap();
-    let mut unsigned: Value = serde_json::from_slice(&good).unwrap();
+    let mut unsigned: Value = serde_json::from_slice(&place.first_root).unwrap();
     unsigned["signatures"] = json!([]);
     for root in [b"".to_vec(), b"{}".to_vec(), serde_json::to_vec(&unsigned).unwrap(), vec![b' '; 1 << 20]] {
         let at = RegistryAt { root, ..place.at() };
@@ -683,6 +790,6 @@ fn a_trusted_root_that_is_none_is_refused() {
     }
     // The root of somebody else's registry.
     let other = Place::new();
-    let at = RegistryAt { root: fs::read(other.file("1.root.json")).unwrap(), ..place.at() };
+    let at = RegistryAt { root: other.first_root.clone(), ..place.at() };
     assert_eq!(at.load(day(1)).unwrap_err().code(), "registry-signature");
 }

@@ -17,47 +17,97 @@ use url::Url;
 
 use super::error::{RegistryError, escaped};
 use super::shelf::{self, Shelf};
-use super::{Location, Registry, RegistryAt, Versions, View, cache_of, content};
+use super::{Listing, Location, Registry, RegistryAt, Revocation, Versions, View, cache_of, content};
 use crate::{Clock, files};
 
 /// See [`RegistryAt::load`].
 pub(super) fn load(at: &RegistryAt, clock: Clock) -> Result<Registry, RegistryError> {
     let cache = Cache::open(cache_of(at))?;
-    cache.check_time(clock)?;
-    let online = if at.offline { None } else { Some(verify(at, &cache, Some(&at.location), clock)) };
+    let latest = cache.check_time(clock)?;
+    let online = if at.offline { None } else { Some(look(at, &cache, Some(&at.location), clock)) };
     let registry = match online {
-        Some(Err(RegistryError::Unreachable { message })) => match verify(at, &cache, None, clock) {
+        Some(Err(RegistryError::Unreachable { message })) => match look(at, &cache, None, clock) {
             Err(RegistryError::Unreachable { .. }) => return Err(RegistryError::Unreachable { message }),
             kept => kept?,
         },
-        None => verify(at, &cache, None, clock)?,
+        None => look(at, &cache, None, clock)?,
         Some(online) => online?,
     };
-    cache.keep_time(clock)?;
+    cache.keep_time(clock, latest)?;
     Ok(registry)
 }
 
-/// One way through the verifier; from what was kept if there is no location to ask.
+/// As a user looks at it: what has expired says nothing. From what was kept if there is no location to ask.
+fn look(at: &RegistryAt, cache: &Cache, location: Option<&Location>, clock: Clock) -> Result<Registry, RegistryError> {
+    let verified = verify(at, cache, location, Arc::default())?;
+    let expiry = verified.expiry(clock)?;
+    if location.is_some() {
+        cache.keep(&verified.given)?;
+    }
+    Ok(view(at, verified, expiry, location.is_none()))
+}
+
+/// As a keeper looks at it, who can sign anew what has expired.
+#[cfg(feature = "sign")]
+pub(super) fn open(at: &RegistryAt, clock: Clock) -> Result<Verified, RegistryError> {
+    let cache = Cache::open(cache_of(at))?;
+    let latest = cache.check_time(clock)?;
+    let verified = verify(at, &cache, Some(&at.location), Arc::default())?;
+    cache.keep(&verified.given)?;
+    cache.keep_time(clock, latest)?;
+    Ok(verified)
+}
+
+/// Lets metadata be written if they will hold for whoever looks at them then, and keeps that they were.
+#[cfg(feature = "sign")]
+pub(super) fn publish<E: From<RegistryError>>(
+    at: &RegistryAt,
+    staged: Arc<BTreeMap<String, Vec<u8>>>,
+    write: impl FnOnce() -> Result<(), E>,
+) -> Result<(), E> {
+    let cache = Cache::open(cache_of(at))?;
+    let verified = verify(at, &cache, Some(&at.location), staged)?;
+    write()?;
+    Ok(cache.keep(&verified.given)?)
+}
+
+/// Metadata that hold among themselves, and follow from what is trusted and what was seen, whatever the time is.
+pub(super) struct Verified {
+    pub(super) repository: Repository,
+    pub(super) models: BTreeMap<String, Listing>,
+    pub(super) revoked: BTreeMap<[u8; 32], Revocation>,
+    /// The files that were read.
+    given: BTreeMap<String, Vec<u8>>,
+}
+
+/// One way through the verifier. What is staged counts as if it were at the location already.
 fn verify(
     at: &RegistryAt,
     cache: &Cache,
     location: Option<&Location>,
-    clock: Clock,
-) -> Result<Registry, RegistryError> {
+    staged: Arc<BTreeMap<String, Vec<u8>>>,
+) -> Result<Verified, RegistryError> {
     if u64::try_from(at.root.len()).is_ok_and(|len| len > shelf::MOST_ROOT) {
         return Err(RegistryError::Root { message: "it is too long".to_owned() });
     }
     let root = cache.newest_root(&at.root)?;
     let seen = cache.seen()?;
     let given = Arc::new(Mutex::new(BTreeMap::new()));
-    let shelf = Shelf { location: location.cloned(), kept: cache.folder.clone(), given: Arc::clone(&given) };
+    let kept = cache.folder.clone();
+    let shelf = Shelf { location: location.cloned(), kept, staged, given: Arc::clone(&given) };
     let repository = run(root, shelf, seen.0.clone())?;
-    let given = given.lock().unwrap_or_else(PoisonError::into_inner);
-    let registry = view(at, &repository, location.is_none(), clock)?;
-    if location.is_some() {
-        cache.keep(&given)?;
+    check_root(&repository.root().signed)?;
+    let versions = [
+        &repository.timestamp().signed.spec_version,
+        &repository.snapshot().signed.spec_version,
+        &repository.targets().signed.spec_version,
+    ];
+    for version in versions {
+        check_spec(version)?;
     }
-    Ok(registry)
+    let (models, revoked) = content::read(&repository.targets().signed)?;
+    let given = std::mem::take(&mut *given.lock().unwrap_or_else(PoisonError::into_inner));
+    Ok(Verified { repository, models, revoked, given })
 }
 
 /// Lets the verifier work, on a thread of its own: whoever calls may be in the middle of something that waits as well.
@@ -86,43 +136,45 @@ fn run(root: Vec<u8>, shelf: Shelf, seen: PathBuf) -> Result<Repository, Registr
     })
 }
 
-/// What the verified metadata say, if they say it now.
-fn view(at: &RegistryAt, repository: &Repository, offline: bool, clock: Clock) -> Result<Registry, RegistryError> {
-    let (root, timestamp) = (&repository.root().signed, &repository.timestamp().signed);
-    let (snapshot, targets) = (&repository.snapshot().signed, &repository.targets().signed);
-    check_root(root)?;
-    for version in [&timestamp.spec_version, &snapshot.spec_version, &targets.spec_version] {
-        check_spec(version)?;
-    }
-    let roles = [
-        ("root", root.expires),
-        ("timestamp", timestamp.expires),
-        ("snapshot", snapshot.expires),
-        ("targets", targets.expires),
-    ];
-    let now = clock.now();
-    for (role, expires) in roles {
-        let expires = SystemTime::from(expires);
-        if now > expires {
-            return Err(RegistryError::Expired { role, expires: content::shown(expires) });
+impl Verified {
+    /// The versions of the metadata.
+    pub(super) fn versions(&self) -> Versions {
+        Versions {
+            root: self.repository.root().signed.version.get(),
+            timestamp: self.repository.timestamp().signed.version.get(),
+            snapshot: self.repository.snapshot().signed.version.get(),
+            targets: self.repository.targets().signed.version.get(),
         }
     }
-    let (expiring, expires) = roles.into_iter().min_by_key(|&(_, expires)| expires).unwrap_or(("root", root.expires));
-    let (models, revoked) = content::read(targets)?;
-    Ok(Registry(Arc::new(View {
-        location: at.location.clone(),
-        versions: Versions {
-            root: root.version.get(),
-            timestamp: timestamp.version.get(),
-            snapshot: snapshot.version.get(),
-            targets: targets.version.get(),
-        },
-        expires: expires.into(),
-        expiring,
-        models,
-        revoked,
-        offline,
-    })))
+
+    /// The role that expires first, and when, if none has.
+    fn expiry(&self, clock: Clock) -> Result<(&'static str, SystemTime), RegistryError> {
+        let roles = [
+            ("root", self.repository.root().signed.expires),
+            ("timestamp", self.repository.timestamp().signed.expires),
+            ("snapshot", self.repository.snapshot().signed.expires),
+            ("targets", self.repository.targets().signed.expires),
+        ];
+        let mut first = ("root", SystemTime::from(self.repository.root().signed.expires));
+        for (role, expires) in roles {
+            let expires = SystemTime::from(expires);
+            if clock.now() > expires {
+                return Err(RegistryError::Expired { role, expires: content::shown(expires) });
+            }
+            if expires < first.1 {
+                first = (role, expires);
+            }
+        }
+        Ok(first)
+    }
+}
+
+/// What the verified metadata say.
+fn view(at: &RegistryAt, verified: Verified, expiry: (&'static str, SystemTime), offline: bool) -> Registry {
+    let (expiring, expires) = expiry;
+    let (location, versions) = (at.location.clone(), verified.versions());
+    let Verified { models, revoked, .. } = verified;
+    Registry(Arc::new(View { location, versions, expires, expiring, models, revoked, offline }))
 }
 
 /// What the verifier does not ask of a root: file names with versions, and that no key stands there twice, since a key
@@ -267,22 +319,22 @@ impl Cache {
         Ok(())
     }
 
-    /// Whoever can set the clock back could make what has expired new again.
-    fn check_time(&self, clock: Clock) -> Result<(), RegistryError> {
-        let Some(bytes) = self.read(TIME, 64)? else { return Ok(()) };
+    /// Whoever can set the clock back could make what has expired new again. The latest time that was seen.
+    fn check_time(&self, clock: Clock) -> Result<SystemTime, RegistryError> {
+        let Some(bytes) = self.read(TIME, 64)? else { return Ok(SystemTime::UNIX_EPOCH) };
         let seconds = str::from_utf8(&bytes).ok().and_then(|text| text.trim().parse().ok());
-        let seconds: u64 = seconds.ok_or_else(|| self.damaged(&format_args!("{TIME} is no time")))?;
-        let seen = SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds));
-        let latest = clock.now().checked_add(SLACK);
-        if seen.is_none() || seen > latest {
+        let seen = seconds.and_then(|seconds| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds)));
+        let seen = seen.ok_or_else(|| self.damaged(&format_args!("{TIME} is no time")))?;
+        if clock.now().checked_add(SLACK).is_none_or(|latest| seen > latest) {
             return Err(RegistryError::Clock { folder: self.folder.display().to_string() });
         }
-        Ok(())
+        Ok(seen)
     }
 
-    fn keep_time(&self, clock: Clock) -> Result<(), RegistryError> {
-        let now = clock.now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-        Ok(files::replace(&self.folder.join(TIME), format!("{}\n", now.as_secs()).as_bytes())?)
+    /// A clock that goes back by little, again and again, goes back far: the latest time stays.
+    fn keep_time(&self, clock: Clock, latest: SystemTime) -> Result<(), RegistryError> {
+        let latest = clock.now().max(latest).duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        Ok(files::replace(&self.folder.join(TIME), format!("{}\n", latest.as_secs()).as_bytes())?)
     }
 }
 
