@@ -7,7 +7,8 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair};
+use aws_lc_rs::encoding::{AsBigEndian as _, AsDer as _, EcPublicKeyCompressedBin, PublicKeyX509Der};
+use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
@@ -161,19 +162,29 @@ impl Place {
         keys: &[&Secret],
         change: impl FnOnce(&mut Value),
     ) {
+        let sign = |message: &[u8]| {
+            let signed = keys.iter().map(|key| {
+                let id = keeper::key_id_of(&key.public_key()).unwrap();
+                (id, key.sign_p256(message).unwrap())
+            });
+            signed.collect()
+        };
+        self.forge_by::<T>(name, sign, change);
+    }
+
+    /// The same, signed in another way: pairs of a key's name and its signature.
+    fn forge_by<T: TufRole + serde::de::DeserializeOwned>(
+        &self,
+        name: &str,
+        sign: impl FnOnce(&[u8]) -> Vec<(String, Vec<u8>)>,
+        change: impl FnOnce(&mut Value),
+    ) {
         let mut whole: Value = serde_json::from_slice(&fs::read(self.file(name)).unwrap()).unwrap();
         change(&mut whole["signed"]);
         let role: T = serde_json::from_value(whole["signed"].clone()).unwrap();
-        let message = role.canonical_form().unwrap();
-        let signatures: Vec<Value> = keys
-            .iter()
-            .map(|key| {
-                let id = keeper::key_id_of(&key.public_key()).unwrap();
-                let sig = crate::digest::hex(&key.sign_p256(&message).unwrap());
-                json!({ "keyid": id, "sig": sig })
-            })
-            .collect();
-        whole["signatures"] = signatures.into();
+        let signed = sign(&role.canonical_form().unwrap());
+        let entry = |(id, sig): &(String, Vec<u8>)| json!({ "keyid": id, "sig": crate::digest::hex(sig) });
+        whole["signatures"] = signed.iter().map(entry).collect();
         fs::write(self.file(name), serde_json::to_vec(&whole).unwrap()).unwrap();
     }
 }
@@ -418,6 +429,83 @@ fn a_threshold_is_not_reached_by_one_key_under_two_names() {
         root["roles"]["root"]["keyids"].as_array_mut().unwrap().push(json!(twin_id));
         root["keys"][&twin_id] = twin;
     });
+    assert_eq!(place.code(day(1)), "registry-signature");
+}
+
+/// A key as the metadata have it, and its name there.
+fn named(key: Value) -> (String, Value) {
+    let parsed: tough::schema::key::Key = serde_json::from_value(key.clone()).unwrap();
+    (crate::digest::hex(&parsed.key_id().unwrap()), key)
+}
+
+#[test]
+fn a_threshold_is_not_reached_by_one_key_in_two_forms() {
+    let pair = EcdsaKeyPair::generate(&ECDSA_P256_SHA256_ASN1_SIGNING).unwrap();
+    let compressed: EcPublicKeyCompressedBin<'_> = pair.public_key().as_be_bytes().unwrap();
+    let whole: PublicKeyX509Der<'_> = pair.public_key().as_der().unwrap();
+    let plain = pair.public_key().as_ref();
+    let other = Ed25519KeyPair::generate().unwrap();
+    let whole_other: PublicKeyX509Der<'_> = other.public_key().as_der().unwrap();
+    for (keytype, scheme, public, code) in [
+        ("ecdsa", "ecdsa-sha2-nistp256", plain, "ok"),
+        ("ecdsa", "ecdsa-sha2-nistp256", compressed.as_ref(), "registry-malformed"),
+        ("ecdsa", "ecdsa-sha2-nistp256", whole.as_ref(), "registry-malformed"),
+        ("ecdsa-sha2-nistp256", "ecdsa-sha2-nistp256", compressed.as_ref(), "registry-malformed"),
+        ("ed25519", "ed25519", other.public_key().as_ref(), "ok"),
+        ("ed25519", "ed25519", whole_other.as_ref(), "registry-malformed"),
+    ] {
+        let place = Place::new();
+        let [one, two] = [&place.root[0], &place.root[1]];
+        fs::copy(place.file("1.root.json"), place.file("2.root.json")).unwrap();
+        place.forge::<tough::schema::Root>("2.root.json", &[one, two], |root| {
+            root["version"] = json!(2);
+            let (id, key) = named(
+                json!({ "keytype": keytype, "scheme": scheme, "keyval": { "public": crate::digest::hex(public) } }),
+            );
+            root["roles"]["root"]["keyids"].as_array_mut().unwrap().push(json!(id));
+            root["keys"][&id] = key;
+        });
+        assert_eq!(place.code(day(1)), code, "{keytype}, {} bytes", public.len());
+    }
+}
+
+#[test]
+fn keys_of_ed25519_are_verified() {
+    let mut place = Place::new();
+    let (pair, thief) = (Ed25519KeyPair::generate().unwrap(), Ed25519KeyPair::generate().unwrap());
+    let public = crate::digest::hex(pair.public_key().as_ref());
+    let (id, key) = named(json!({ "keytype": "ed25519", "scheme": "ed25519", "keyval": { "public": public } }));
+    let by = |pair: &Ed25519KeyPair, message: &[u8]| vec![(id.clone(), pair.sign(message).as_ref().to_vec())];
+    place.forge_by::<tough::schema::Root>(
+        "1.root.json",
+        |message| by(&pair, message),
+        |root| {
+            root["keys"] = json!({ &id: key });
+            for role in Role::ALL {
+                root["roles"][role.name()] = json!({ "keyids": [id], "threshold": 1 });
+            }
+        },
+    );
+    place.first_root = fs::read(place.file("1.root.json")).unwrap();
+    place.forge_by::<tough::schema::Targets>("1.targets.json", |message| by(&pair, message), |_| {});
+    place.forge_by::<tough::schema::Snapshot>(
+        "1.snapshot.json",
+        |message| by(&pair, message),
+        |snapshot| snapshot["meta"] = json!({ "targets.json": { "version": 1 } }),
+    );
+    let timestamp = |pair: &Ed25519KeyPair| {
+        place.forge_by::<tough::schema::Timestamp>(
+            "timestamp.json",
+            |message| by(pair, message),
+            |timestamp| timestamp["meta"] = json!({ "snapshot.json": { "version": 1 } }),
+        );
+    };
+    timestamp(&pair);
+    assert!(place.load(day(1)).unwrap().check("m", 3, &digests(b"abc"), day(1)).is_ok());
+    // Its keepers sign with keys of P-256, and are told that these are not the registry's.
+    let error = Place::publish(place.keeper(), &[&place.targets, &place.online], day(1)).unwrap_err();
+    assert_eq!(error.code(), "registry-keys");
+    timestamp(&thief);
     assert_eq!(place.code(day(1)), "registry-signature");
 }
 

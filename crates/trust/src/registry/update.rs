@@ -178,7 +178,7 @@ fn view(at: &RegistryAt, verified: Verified, expiry: (&'static str, SystemTime),
 }
 
 /// What the verifier does not ask of a root: file names with versions, and that no key stands there twice, since a key
-/// under two names would count twice towards a threshold.
+/// under two names, or in two forms, would count twice towards a threshold.
 pub(super) fn check_root(root: &Root) -> Result<(), RegistryError> {
     check_spec(&root.spec_version)?;
     if !root.consistent_snapshot {
@@ -186,10 +186,19 @@ pub(super) fn check_root(root: &Root) -> Result<(), RegistryError> {
     }
     let mut keys = BTreeSet::new();
     for key in root.keys.values() {
+        // The verifier takes compressed points, and whole structures around a key, for that key as well.
         let public = match key {
-            Key::Rsa { keyval, .. } => keyval.public.to_vec(),
-            Key::Ed25519 { keyval, .. } => keyval.public.to_vec(),
-            Key::Ecdsa { keyval, .. } | Key::EcdsaOld { keyval, .. } => keyval.public.to_vec(),
+            Key::Ed25519 { keyval, .. } if keyval.public.len() == ED25519_BYTES => &*keyval.public,
+            Key::Ecdsa { keyval, .. } | Key::EcdsaOld { keyval, .. }
+                if keyval.public.len() == P256_BYTES && keyval.public.starts_with(&UNCOMPRESSED) =>
+            {
+                &*keyval.public
+            }
+            _ => {
+                return Err(RegistryError::malformed(
+                    "a key of the root is neither one of P-256 nor of Ed25519 in plain form",
+                ));
+            }
         };
         if !keys.insert(public) {
             return Err(RegistryError::Signature { message: "a key stands in the root under two names".to_owned() });
@@ -340,6 +349,10 @@ impl Cache {
 
 /// How often a registry may have changed its keys since the trusted root.
 const MOST_ROOTS: u64 = 256;
+/// A key of Ed25519, and a point of P-256 with both coordinates behind a byte that says so.
+const ED25519_BYTES: usize = 32;
+const P256_BYTES: usize = 65;
+const UNCOMPRESSED: [u8; 1] = [4];
 const TIME: &str = "time";
 /// Clocks are set right now and then.
 const SLACK: Duration = Duration::from_mins(5);
