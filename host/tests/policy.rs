@@ -371,6 +371,47 @@ fn a_client_and_a_registry_over_a_server() {
 }
 
 #[test]
+fn a_registry_that_is_offline_asks_nobody() {
+    let registered = Registered::new(&STORED);
+    let server = Server::new(registered.folder.path().to_owned(), Vec::new());
+    let at = RegistryAt::url(&format!("{}/registry", server.url), registered.root(), registered.cache()).unwrap();
+    at.load(day(1)).unwrap();
+    let asked = server.asked.lock().unwrap().len();
+    let registry = at.offline().load(day(1)).unwrap();
+    assert!(
+        registry
+            .check("m", 16, &flux_airlock_trust::Hasher::hash(FILE, flux_airlock::Algorithms::SHA256), day(1))
+            .is_ok()
+    );
+    let error = registry.fetch("m", 1 << 20, day(1), &|_| Ok(())).unwrap_err();
+    assert_eq!(error.code(), "registry-unreachable");
+    assert!(error.to_string().contains("while offline"), "{error}");
+    assert_eq!(server.asked.lock().unwrap().len(), asked);
+    // A folder is no network.
+    let at = RegistryAt::folder(registered.path(), registered.root(), registered.cache());
+    at.load(day(1)).unwrap();
+    assert!(at.offline().load(day(1)).unwrap().fetch("m", 1 << 20, day(1), &|_| Ok(())).is_ok());
+}
+
+#[test]
+fn a_registry_sends_nobody_on() {
+    let registered = Registered::new(&STORED);
+    let to = "/registry/metadata/timestamp.json".to_owned();
+    let server = Server::new(registered.folder.path().to_owned(), vec![("/moved/metadata/timestamp.json", to)]);
+    let at = RegistryAt::url(&format!("{}/moved", server.url), registered.root(), registered.cache()).unwrap();
+    let error = at.load(day(1)).unwrap_err();
+    assert_eq!(error.code(), "registry-unreachable");
+    assert!(error.to_string().contains("a registry does not send on to elsewhere"), "{error}");
+    assert!(!server.asked.lock().unwrap().iter().any(|path| path.starts_with("/registry")));
+    // Nor has it a query, of which its files' names would be a part.
+    let code = |url: &str| RegistryAt::url(url, [], "cache").map_or_else(|error| error.code(), |_| "ok");
+    assert_eq!(code("https://models.example.org/registry?key=1"), "source-query");
+    assert_eq!(code("https://models.example.org/registry#1"), "source-fragment");
+    assert_eq!(code("https://models.example.org/a/../registry"), "source-dots");
+    assert_eq!(code("file:///srv/registry"), "source-scheme");
+}
+
+#[test]
 fn redirects_are_asked_about_at_each_hop() {
     let folder = tempfile::tempdir().unwrap();
     fs::create_dir(folder.path().join("models")).unwrap();

@@ -71,9 +71,13 @@ impl RegistryAt {
     ///
     /// # Errors
     ///
-    /// [`SourceError`] if the URL is none, or could be taken for another one.
+    /// [`SourceError`] if the URL is none, has a query, or could be taken for another one.
     pub fn url(url: &str, root: impl Into<Vec<u8>>, cache: impl Into<PathBuf>) -> Result<Self, SourceError> {
         let url = url.strip_suffix('/').unwrap_or(url);
+        // What is put behind it would be a part of the query.
+        if url.contains('?') {
+            return Err(SourceError::Query);
+        }
         let source = Source::parse(&format!("{url}/metadata/timestamp.json"))?;
         if source.is_file() {
             return Err(SourceError::Scheme);
@@ -157,7 +161,10 @@ struct View {
     expiring: &'static str,
     models: BTreeMap<String, Listing>,
     revoked: BTreeMap<[u8; 32], Revocation>,
+    /// Was it loaded from what was kept?
     offline: bool,
+    /// May nobody be asked for anything?
+    silent: bool,
 }
 
 /// The version of each role's metadata.
@@ -256,7 +263,8 @@ impl Registry {
 
     /// Fetches the model of this name: from the registry itself, and if it is not there from the sources that the registry
     /// permits. Its length, its digest and that it was not revoked are checked; `most` bytes are the most, and `allowed` is
-    /// asked about every place before it is asked for anything, redirects included.
+    /// asked about every place before it is asked for anything, redirects included. After [`RegistryAt::offline`] only files of
+    /// this machine are read.
     ///
     /// # Errors
     ///

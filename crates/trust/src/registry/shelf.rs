@@ -19,7 +19,7 @@ use crate::{Algorithms, Clock, Hasher, Source, files};
 /// Why a file of the registry was not had.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum Unfetched {
-    #[error("a policy forbids it")]
+    #[error("{0}")]
     Denied(RegistryError),
     #[error("{0}")]
     Io(String),
@@ -163,8 +163,13 @@ pub(super) fn fetch_model(
     registry.check_not_revoked(&digests, clock)?;
     let mut first = None;
     for place in places(registry, name, listing.digest())? {
-        let fetched =
-            allowed(&place).map_err(Unfetched::Denied).and_then(|()| fetch_from(&place, listing.bytes(), allowed));
+        let fetched = match allowed(&place) {
+            Ok(()) if registry.0.silent && !place.is_file() => {
+                Err(Unfetched::Io(format!("nobody is asked for {place} while offline")))
+            }
+            Ok(()) => fetch_from(&place, listing.bytes(), allowed),
+            Err(error) => Err(Unfetched::Denied(error)),
+        };
         match fetched {
             Ok((bytes, source)) => {
                 let digests = Hasher::hash(&bytes, Algorithms::SHA256);

@@ -173,8 +173,8 @@ impl Verified {
 fn view(at: &RegistryAt, verified: Verified, expiry: (&'static str, SystemTime), offline: bool) -> Registry {
     let (expiring, expires) = expiry;
     let (location, versions) = (at.location.clone(), verified.versions());
-    let Verified { models, revoked, .. } = verified;
-    Registry(Arc::new(View { location, versions, expires, expiring, models, revoked, offline }))
+    let (Verified { models, revoked, .. }, silent) = (verified, at.offline);
+    Registry(Arc::new(View { location, versions, expires, expiring, models, revoked, offline, silent }))
 }
 
 /// What the verifier does not ask of a root: file names with versions, and that no key stands there twice, since a key
