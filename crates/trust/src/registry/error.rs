@@ -5,6 +5,7 @@ use std::io;
 
 use tough::error::Error as Tough;
 
+use super::METADATA;
 use super::shelf::Unfetched;
 use crate::{Denied, Mismatch, SourceError};
 
@@ -155,14 +156,20 @@ impl RegistryError {
             | Tough::SnapshotRoleRollback { .. } => Self::Rollback { message },
             Tough::VersionMismatch { .. } | Tough::HashMismatch { .. } => Self::Mixed { message },
             Tough::MaxSizeExceeded { .. } | Tough::MaxUpdatesExceeded { .. } => Self::TooLarge { message },
-            Tough::Transport { source, .. } => {
+            Tough::Transport { url, source, .. } => {
                 let cause = source.source();
                 if let Some(inner) = cause.and_then(|cause| cause.downcast_ref::<Tough>()) {
                     return Self::of(inner);
                 }
-                match cause.and_then(|cause| cause.downcast_ref::<Unfetched>()) {
-                    Some(Unfetched::TooLarge) => Self::TooLarge { message },
-                    Some(Unfetched::NoMetadata) => Self::Malformed { message },
+                let Some(unfetched) = cause.and_then(|cause| cause.downcast_ref::<Unfetched>()) else {
+                    return Self::Unreachable { message };
+                };
+                // The verifier's own URL leads nowhere, and only its last part means anything.
+                let name = url.path_segments().and_then(|mut parts| parts.next_back()).unwrap_or_default();
+                let message = escaped(&format_args!("{METADATA}/{name}: {unfetched}"));
+                match unfetched {
+                    Unfetched::TooLarge => Self::TooLarge { message },
+                    Unfetched::NoMetadata => Self::Malformed { message },
                     _ => Self::Unreachable { message },
                 }
             }
@@ -176,8 +183,15 @@ impl RegistryError {
 
 /// A text of somebody else's, safe to show, and not too long.
 pub(super) fn escaped(text: &dyn std::fmt::Display) -> String {
-    let text = text.to_string().escape_debug().to_string();
-    text.chars().take(MOST_MESSAGE).collect()
+    let mut shown = String::new();
+    for character in text.to_string().chars() {
+        // Nothing of this stands in quotes.
+        match character {
+            '\'' | '"' => shown.push(character),
+            _ => shown.extend(character.escape_debug()),
+        }
+    }
+    shown.chars().take(MOST_MESSAGE).collect()
 }
 
 const MOST_MESSAGE: usize = 400;

@@ -4,6 +4,7 @@ use std::io::Read as _;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
+use rustls::CertificateError;
 use ureq::Agent;
 use ureq::tls::{RootCerts, TlsConfig};
 
@@ -49,7 +50,7 @@ fn get_within(
         let request = AGENT.get(source.to_string()).config();
         let request = request.timeout_connect(Some(times.connect)).timeout_recv_response(Some(times.answer));
         let request = request.timeout_global(Some(times.whole)).build();
-        let mut response = request.call().map_err(|error| Unfetched::Io(error.to_string()))?;
+        let mut response = request.call().map_err(|error| Unfetched::Io(sentence(&error)))?;
         match response.status().as_u16() {
             200 => {
                 let mut content = Vec::new();
@@ -78,6 +79,27 @@ fn get_within(
         }
     }
     Err(Unfetched::Io("more than five redirects".to_owned()))
+}
+
+/// What went wrong, and what to do where it is a certificate.
+fn sentence(error: &ureq::Error) -> String {
+    let inner = match error {
+        ureq::Error::Rustls(error) => Some(error),
+        ureq::Error::Io(error) => error.get_ref().and_then(|inner| inner.downcast_ref()),
+        _ => None,
+    };
+    let Some(rustls::Error::InvalidCertificate(flaw)) = inner else { return error.to_string() };
+    let hint = match flaw {
+        CertificateError::UnknownIssuer => {
+            ": an authority of your own must be one of this system's, or on Linux in the file that SSL_CERT_FILE names"
+        }
+        CertificateError::Expired
+        | CertificateError::ExpiredContext { .. }
+        | CertificateError::NotValidYet
+        | CertificateError::NotValidYetContext { .. } => ": is this machine's clock right?",
+        _ => "",
+    };
+    format!("the server's certificate is not believed: {flaw}{hint}")
 }
 
 static AGENT: LazyLock<Agent> = LazyLock::new(|| {
