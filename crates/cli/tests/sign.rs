@@ -208,8 +208,16 @@ fn a_mistake_with_a_key_says_what_to_do() {
         }
         mode(&lab.path().join("passphrase"), 0o644);
         sign("team.pem", &["--passphrase-file", "passphrase"]).ends_with(2).complains("key-exposed");
-        mode(&lab.path().join("team.pub"), 0o600);
-        sign("team.pub", &[]).ends_with(2).complains("key-public");
+        // The public half by mistake, which others may read; and a private key behind one is one that others can read.
+        for mode in [0o644, 0o600] {
+            self::mode(&lab.path().join("team.pub"), mode);
+            self::mode(&lab.path().join("mini.pub"), mode);
+            sign("team.pub", &[]).ends_with(2).complains("key-public");
+            sign("mini.pub", &["--format", "minisign"]).ends_with(2).complains("key-public");
+        }
+        fs::write(lab.path().join("both"), format!("{PUBLIC}{ENCRYPTED}")).unwrap();
+        mode(&lab.path().join("both"), 0o644);
+        sign("both", &["--passphrase-file", "passphrase"]).ends_with(2).complains("key-exposed");
         sign("empty", &[]).ends_with(2).complains("key-malformed");
     }
     assert!(!lab.path().join("new.sig").exists());

@@ -74,7 +74,11 @@ impl PrivateKey {
     ///
     /// [`KeyError`], which says what to do.
     pub fn read(path: &Path, passphrase: impl FnOnce() -> Result<Passphrase, KeyError>) -> Result<Self, KeyError> {
-        Self::parse(&read_private(path)?, passphrase)
+        let file = files::open(path)?;
+        let text = take(&file)?;
+        // Everybody may read the public half, and whoever gives it by mistake has nothing to hide.
+        check_mode(&file).map_err(|exposed| if PublicKey::parse(&text).is_ok() { KeyError::Public } else { exposed })?;
+        Self::parse(&text, passphrase)
     }
 
     /// Reads a key's text.
@@ -129,7 +133,11 @@ impl fmt::Debug for PrivateKey {
 fn read_private(path: &Path) -> Result<Zeroizing<Vec<u8>>, KeyError> {
     let file = files::open(path)?;
     check_mode(&file)?;
-    Ok(Zeroizing::new(files::take(&file, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?))
+    take(&file)
+}
+
+fn take(file: &File) -> Result<Zeroizing<Vec<u8>>, KeyError> {
+    Ok(Zeroizing::new(files::take(file, MOST_KEY_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_KEY_BYTES })?))
 }
 
 #[cfg(unix)]
