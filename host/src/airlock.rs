@@ -539,8 +539,9 @@ impl AirlockBuilder {
     }
 
     /// Keeps memory for so many instances, zeroed between files: it need not be had from the system and given back for each.
-    /// Up to 16 MiB of each stay in use. More instances at once, and those that need more than 64 MiB, get memory of their
-    /// own. Default: as many as there are cores; 0 keeps none.
+    /// Up to 2 MiB of each stay in use, and, once files of more than 256 KiB were opened, 16 MiB more. More instances at once,
+    /// those that need more than 64 MiB, and files of more than 8 MiB get memory of their own. Default: as many as there are
+    /// cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {
         self.pooling = Some(instances);
         self

@@ -38,11 +38,24 @@ pub struct SandboxFigures {
 
 /// The guest's module, ready to be started, shared by all files.
 pub(crate) struct Sandbox {
-    /// Starts instances in memory that is kept between files, and zeroed.
-    pooled: Option<Starter>,
-    /// Starts instances in memory of their own: made when the pool has no room for the first time.
+    /// Where instances have memory that is kept between files, and zeroed. Those with room for less come first.
+    pools: Vec<Pool>,
+    /// Starts instances in memory of their own: made when no pool has room for the first time.
     on_demand: OnceLock<Starter>,
     started: AtomicU64,
+}
+
+/// Places for files of about one size.
+///
+/// Before a place is used again, as much of it is zeroed as any file there ever used, up to what is kept: after one large
+/// structure, each small model would cost ten times as much, if both had the same places.
+struct Pool {
+    instances: u32,
+    most_file_bytes: usize,
+    /// What is kept of each place between files.
+    kept_bytes: usize,
+    /// Made for the first file; `None` where the machine cannot reserve it.
+    starter: OnceLock<Option<Starter>>,
 }
 
 /// An engine with one way to allocate, and the module in it.
@@ -77,9 +90,15 @@ impl<E: Into<Error>> From<E> for Halt {
 impl Sandbox {
     /// Starts the engine, with memory kept for so many instances. Where the machine cannot reserve it, none is.
     pub(crate) fn new(instances: u32) -> Result<Self, EngineError> {
-        let pooled = if instances > 0 { Starter::new(Some(pool(instances))).ok() } else { None };
-        let this = Self { pooled, on_demand: OnceLock::new(), started: AtomicU64::new(0) };
-        if this.pooled.is_none() {
+        let pool = |&(most_file_bytes, kept_bytes): &(usize, usize)| Pool {
+            instances,
+            most_file_bytes,
+            kept_bytes,
+            starter: OnceLock::new(),
+        };
+        let pools = if instances > 0 { POOLS.iter().map(pool).collect() } else { Vec::new() };
+        let this = Self { pools, on_demand: OnceLock::new(), started: AtomicU64::new(0) };
+        if this.pools.first().and_then(Pool::starter).is_none() {
             this.on_demand()?;
         }
         Ok(this)
@@ -105,14 +124,13 @@ impl Sandbox {
     /// is found.
     pub(crate) fn run(&self, file: Vec<u8>, limits: &Limits) -> Result<Run, Error> {
         let start = Instant::now();
-        let file = match &self.pooled {
-            Some(pooled) if file.len() <= POOLED_FILE_BYTES => {
-                match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
-                    Ok(run) => return Ok(run),
-                    Err(file) => file,
-                }
-            }
-            _ => file,
+        let pool = self.pools.iter().find(|pool| file.len() <= pool.most_file_bytes);
+        let file = match pool.and_then(Pool::starter) {
+            None => file,
+            Some(pooled) => match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
+                Ok(run) => return Ok(run),
+                Err(file) => file,
+            },
         };
         let run = self.run_in(self.on_demand()?, file, limits, limits.memory_bytes(), start)?;
         run.map_err(|_| not_started("there is no room outside of a pool").into())
@@ -172,6 +190,28 @@ impl Sandbox {
             Ok(place) => Ok(copy_answer(memory.data(&*store), place, limits.answer_bytes())?),
             Err(error) => Err(store.data().cause(&error, limits, fuel)),
         }
+    }
+}
+
+impl Pool {
+    fn starter(&self) -> Option<&Starter> {
+        self.starter.get_or_init(|| Starter::new(Some(self.config())).ok()).as_ref()
+    }
+
+    fn config(&self) -> PoolingAllocationConfig {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_core_instances(self.instances);
+        pool.total_memories(self.instances);
+        pool.total_tables(self.instances);
+        // What WASI brings has stacks for asynchronous calls, of which there are none.
+        #[cfg(feature = "wasi")]
+        pool.total_stacks(0);
+        // A pooled memory cannot move, so that the reservation is all it has.
+        pool.max_memory_size(usize::try_from(POOLED_BYTES).unwrap_or(usize::MAX));
+        // Zeroed, and not given back: faults cost more than decoding, and telling the other cores more than that.
+        pool.linear_memory_keep_resident(self.kept_bytes);
+        pool.table_keep_resident(KEPT_TABLE_BYTES);
+        pool
     }
 }
 
@@ -347,22 +387,6 @@ impl ResourceLimiter for Growth {
     }
 }
 
-fn pool(instances: u32) -> PoolingAllocationConfig {
-    let mut pool = PoolingAllocationConfig::new();
-    pool.total_core_instances(instances);
-    pool.total_memories(instances);
-    pool.total_tables(instances);
-    // What WASI brings has stacks for asynchronous calls, of which there are none.
-    #[cfg(feature = "wasi")]
-    pool.total_stacks(0);
-    // A pooled memory cannot move, so that the reservation is all it has.
-    pool.max_memory_size(usize::try_from(POOLED_BYTES).unwrap_or(usize::MAX));
-    // Zeroed, and not given back: faults cost more than decoding, and telling the other cores more than that.
-    pool.linear_memory_keep_resident(KEPT_BYTES);
-    pool.table_keep_resident(KEPT_TABLE_BYTES);
-    pool
-}
-
 pub(crate) fn not_started(error: impl std::fmt::Display) -> EngineError {
     EngineError::Start(format!("{error:#}"))
 }
@@ -377,10 +401,10 @@ const REFUSED: u8 = 1;
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 /// What a pooled instance can have of memory.
 const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
-/// The structure of larger files may need more than that, and of their weights another memory costs nothing.
-const POOLED_FILE_BYTES: usize = 8 << 20;
-/// What is kept of it between files: enough for the structure of nearly all models, and little for each core to hold.
-const KEPT_BYTES: usize = 16 << 20;
+/// The pools: the most bytes that a file there has, and how many are kept of each place. The first holds the structure of
+/// nearly all models. The structure of files larger than all these may need more than a place has, and for their weights
+/// memory of their own costs nothing that counts.
+const POOLS: [(usize, usize); 2] = [(256 << 10, 2 << 20), (8 << 20, 16 << 20)];
 /// The guest's table has one page.
 const KEPT_TABLE_BYTES: usize = 64 << 10;
 
