@@ -401,10 +401,9 @@ const REFUSED: u8 = 1;
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 /// What a pooled instance can have of memory.
 const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
-/// The pools: the most bytes that a file there has, and how many are kept of each place. The first holds the structure of
-/// nearly all models. The structure of files larger than all these may need more than a place has, and for their weights
+/// The pools: the most bytes that a file there has, and how many are kept of each place. The structure of files larger than all these may need more than a place has, and for their weights
 /// memory of their own costs nothing that counts.
-const POOLS: [(usize, usize); 2] = [(256 << 10, 2 << 20), (8 << 20, 16 << 20)];
+const POOLS: [(usize, usize); 3] = [(32 << 10, 512 << 10), (512 << 10, 4 << 20), (8 << 20, 16 << 20)];
 /// The guest's table has one page.
 const KEPT_TABLE_BYTES: usize = 64 << 10;
 
