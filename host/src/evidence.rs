@@ -217,6 +217,7 @@ impl Evidence {
                 digest: listing.digest().to_string(),
                 name: name.clone(),
                 registry: registry.location(),
+                root: registry.root().to_string(),
                 version: versions.targets,
                 root_version: versions.root,
                 time: seconds(listing.added()),

@@ -121,6 +121,8 @@ pub enum EvidenceEntry {
         name: String,
         /// Where the registry is.
         registry: String,
+        /// The SHA-256 of the root metadata that were trusted beforehand, as `sha256:…`.
+        root: String,
         /// The version of its list of models.
         version: u64,
         /// The version of its keys.
@@ -176,7 +178,7 @@ impl EvidenceEntry {
         let at = |time: u64| SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(time));
         match self {
             Self::Pin { .. } => Vouched { kind: Kind::Pin, time: None },
-            Self::Registry { time, .. } => Vouched { kind: Kind::Registry, time: at(*time) },
+            Self::Registry { root, time, .. } => Vouched { kind: Kind::Registry { root }, time: at(*time) },
             Self::Signature { key, signer, roots, time, .. } => {
                 let kind = Kind::Signature { key, identity: signer.as_deref(), roots };
                 Vouched { kind, time: time.and_then(at) }

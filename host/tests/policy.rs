@@ -219,13 +219,21 @@ fn a_registry_vouches_for_a_file_and_the_report_says_how() {
     let registry = registered.load();
     let airlock = under("[[source]]\nmemory = true\nevidence = [\"registry\"]\nmax_age_days = 2\n");
     let model = airlock.open(Input::bytes(FILE), &Evidence::registry(&registry, "m")).unwrap();
-    let [EvidenceEntry::Registry { digest, name, version: 1, root_version: 1, time, registry: location, .. }] =
+    let [EvidenceEntry::Registry { digest, name, version: 1, root_version: 1, time, registry: location, root, .. }] =
         model.evidence()
     else {
         panic!("{:?}", model.evidence())
     };
     assert_eq!((digest, name.as_str()), (&Digest::Sha256(sha256(FILE)).to_string(), "m"));
     assert_eq!((*time, Path::new(location)), (20_000 * 86_400, registered.path().as_path()));
+    assert_eq!(*root, Digest::Sha256(sha256(&registered.root())).to_string());
+    // Of two registries that list it, the one counts that the policy knows.
+    let named =
+        format!("[registry.team]\nroots = [{root:?}]\n[[source]]\nmemory = true\nevidence = [\"registry:team\"]\n");
+    let (known, other) = (under(&named), Registered::new(&STORED));
+    assert!(known.open(Input::bytes(FILE), &Evidence::registry(&registry, "m")).is_ok());
+    let refused = known.open(Input::bytes(FILE), &Evidence::registry(&other.load(), "m")).unwrap_err();
+    assert_eq!(refused.code(), "policy-evidence");
     let code = |evidence: &Evidence| airlock.open(Input::bytes(FILE), evidence).unwrap_err().code().to_owned();
     assert_eq!(code(&Evidence::registry(&registry, "n")), "registry-unlisted");
     // That it was not revoked vouches for nothing.

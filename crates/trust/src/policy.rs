@@ -53,6 +53,8 @@ struct Layer {
     unverified: Unverified,
     denied: BTreeSet<Digest>,
     ceilings: BTreeMap<&'static str, u64>,
+    /// The roots of registries, by the name of the registry.
+    registries: BTreeMap<String, BTreeSet<String>>,
     signers: BTreeMap<String, Signer>,
     rules: Vec<Rule>,
 }
@@ -85,7 +87,8 @@ struct Rule {
 #[derive(Clone, Debug, Eq, Ord, PartialEq, PartialOrd)]
 enum Wanted {
     Pin,
-    Registry,
+    /// Of this name, or whichever it is.
+    Registry(Option<String>),
     Signature(String),
 }
 
@@ -136,7 +139,10 @@ pub enum Kind<'a> {
     /// A digest from the caller or a lock file.
     Pin,
     /// An entry of a registry.
-    Registry,
+    Registry {
+        /// The SHA-256 of the root metadata that were trusted beforehand, as `sha256:…`.
+        root: &'a str,
+    },
     /// A signature.
     Signature {
         /// What only this key has, as its `fingerprint` says it.
@@ -351,7 +357,10 @@ impl Layer {
 
     fn is_wanted(&self, wanted: &Wanted, kind: Kind<'_>) -> bool {
         match (wanted, kind) {
-            (Wanted::Pin, Kind::Pin) | (Wanted::Registry, Kind::Registry) => true,
+            (Wanted::Pin, Kind::Pin) | (Wanted::Registry(None), Kind::Registry { .. }) => true,
+            (Wanted::Registry(Some(name)), Kind::Registry { root }) => {
+                self.registries.get(name).is_some_and(|roots| roots.contains(root))
+            }
             (Wanted::Signature(name), Kind::Signature { key, identity, roots }) => {
                 self.signers.get(name).is_some_and(|signer| {
                     let is_believed = !roots.is_empty() && roots.iter().all(|root| signer.roots.contains(root));
@@ -389,7 +398,8 @@ impl fmt::Display for Wanted {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Pin => f.write_str("a pin"),
-            Self::Registry => f.write_str("an entry of a registry"),
+            Self::Registry(None) => f.write_str("an entry of a registry"),
+            Self::Registry(Some(name)) => write!(f, "an entry of the registry {name}"),
             Self::Signature(name) => write!(f, "a signature by {name}"),
         }
     }
@@ -555,26 +565,23 @@ fn layer(mut keys: Keys<'_>, origin: &Path) -> Result<Layer, Flaw> {
         }
         limits.end()?;
     }
+    let mut registries = BTreeMap::new();
+    named(&mut keys, "registry", |name, value, known| {
+        let roots = registry(value)?;
+        unknown_before(value, roots.iter(), known)?;
+        registries.insert(name, roots);
+        Ok(())
+    })?;
     let mut signers = BTreeMap::new();
-    if let Some(table) = keys.take("signer") {
-        let mut known = BTreeSet::new();
-        for (name, value) in table.table()?.named("signer") {
-            if !is_name(&name) {
-                return Err(value.value_flaw("a signer's name has letters, digits, '-', '_' and '.'"));
-            }
-            let signer = signer(&value)?;
-            // Who signs under two names would count twice.
-            for mark in signer.keys.iter().chain(&signer.identities) {
-                if !known.insert(mark.clone()) {
-                    return Err(value.flaw(What::Repeated { what: mark.clone() }));
-                }
-            }
-            signers.insert(name, signer);
-        }
-    }
+    named(&mut keys, "signer", |name, value, known| {
+        let signer = signer(value)?;
+        unknown_before(value, signer.keys.iter().chain(&signer.identities), known)?;
+        signers.insert(name, signer);
+        Ok(())
+    })?;
     let (mut rules, mut places) = (Vec::new(), BTreeSet::new());
     for value in keys.take("source").map(|list| list.list()).transpose()?.unwrap_or_default() {
-        let rule = rule(&value, &signers, origin)?;
+        let rule = rule(&value, &registries, &signers, origin)?;
         if !places.insert(rule.place.clone()) {
             return Err(value.flaw(What::Repeated { what: rule.place.to_string() }));
         }
@@ -582,7 +589,73 @@ fn layer(mut keys: Keys<'_>, origin: &Path) -> Result<Layer, Flaw> {
     }
     keys.end()?;
     let unverified = unverified.unwrap_or(Unverified::Inspect);
-    Ok(Layer { origin: origin.to_owned(), unverified, denied, ceilings, signers, rules })
+    Ok(Layer { origin: origin.to_owned(), unverified, denied, ceilings, registries, signers, rules })
+}
+
+/// Reads a table of those who vouch, by name, with what was said of the others.
+fn named(
+    keys: &mut Keys<'_>,
+    kind: &'static str,
+    mut read: impl FnMut(String, &Valued<'_>, &mut BTreeSet<String>) -> Result<(), Flaw>,
+) -> Result<(), Flaw> {
+    let Some(table) = keys.take(kind) else { return Ok(()) };
+    let mut known = BTreeSet::new();
+    for (name, value) in table.table()?.named(kind) {
+        if !is_name(&name) {
+            return Err(value.value_flaw(format_args!("a {kind}'s name has letters, digits, '-', '_' and '.'")));
+        }
+        read(name, &value, &mut known)?;
+    }
+    Ok(())
+}
+
+/// Who vouches under two names would count twice.
+fn unknown_before<'a>(
+    value: &Valued<'_>,
+    marks: impl Iterator<Item = &'a String>,
+    known: &mut BTreeSet<String>,
+) -> Result<(), Flaw> {
+    for mark in marks {
+        if !known.insert(mark.clone()) {
+            return Err(value.flaw(What::Repeated { what: mark.clone() }));
+        }
+    }
+    Ok(())
+}
+
+/// The texts by which somebody is known.
+fn marks(keys: &mut Keys<'_>, key: &'static str) -> Result<BTreeSet<String>, Flaw> {
+    let list = keys.take(key).map(|list| list.list()).transpose()?.unwrap_or_default();
+    let mut marks = BTreeSet::new();
+    for value in list {
+        let mark = value.string()?;
+        if mark.is_empty() || mark.chars().any(char::is_control) {
+            return Err(value.value_flaw("it is empty, or has a control character"));
+        }
+        if !marks.insert(mark.to_owned()) {
+            return Err(value.flaw(What::Repeated { what: mark.to_owned() }));
+        }
+    }
+    Ok(marks)
+}
+
+fn registry(value: &Valued<'_>) -> Result<BTreeSet<String>, Flaw> {
+    let mut keys = value.table()?;
+    let roots = marks(&mut keys, "roots")?;
+    if roots.is_empty() {
+        return Err(keys.flaw(What::MissingKey { key: "roots" }));
+    }
+    // What is no such digest would be the root of no registry, and nobody would notice.
+    if let Some(root) = roots.iter().find(|root| !is_sha256(root)) {
+        return Err(value.value_flaw(format_args!("{root:?} is not sha256:… of root metadata")));
+    }
+    keys.end()?;
+    Ok(roots)
+}
+
+/// Is this a SHA-256 in the one form that reports have?
+fn is_sha256(text: &str) -> bool {
+    text.parse::<Digest>().is_ok_and(|digest| matches!(digest, Digest::Sha256(_)) && digest.to_string() == text)
 }
 
 fn unverified(value: &Valued<'_>) -> Result<Unverified, Flaw> {
@@ -596,21 +669,8 @@ fn unverified(value: &Valued<'_>) -> Result<Unverified, Flaw> {
 
 fn signer(value: &Valued<'_>) -> Result<Signer, Flaw> {
     let mut keys = value.table()?;
-    let mut marks = |key| -> Result<BTreeSet<String>, Flaw> {
-        let list = keys.take(key).map(|list| list.list()).transpose()?.unwrap_or_default();
-        let mut marks = BTreeSet::new();
-        for value in list {
-            let mark = value.string()?;
-            if mark.is_empty() || mark.chars().any(char::is_control) {
-                return Err(value.value_flaw("it is empty, or has a control character"));
-            }
-            if !marks.insert(mark.to_owned()) {
-                return Err(value.flaw(What::Repeated { what: mark.to_owned() }));
-            }
-        }
-        Ok(marks)
-    };
-    let signer = Signer { keys: marks("keys")?, identities: marks("identities")?, roots: marks("roots")? };
+    let [of_keys, identities, roots] = ["keys", "identities", "roots"].map(|key| marks(&mut keys, key));
+    let signer = Signer { keys: of_keys?, identities: identities?, roots: roots? };
     if signer.keys.is_empty() && signer.identities.is_empty() {
         return Err(keys.flaw(What::MissingKey { key: "keys" }));
     }
@@ -623,7 +683,12 @@ fn signer(value: &Valued<'_>) -> Result<Signer, Flaw> {
     Ok(signer)
 }
 
-fn rule(value: &Valued<'_>, signers: &BTreeMap<String, Signer>, origin: &Path) -> Result<Rule, Flaw> {
+fn rule(
+    value: &Valued<'_>,
+    registries: &BTreeMap<String, BTreeSet<String>>,
+    signers: &BTreeMap<String, Signer>,
+    origin: &Path,
+) -> Result<Rule, Flaw> {
     let mut keys = value.table()?;
     let base = origin.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut places = Vec::new();
@@ -650,13 +715,24 @@ fn rule(value: &Valued<'_>, signers: &BTreeMap<String, Signer>, origin: &Path) -
     for value in keys.take("evidence").map(|list| list.list()).transpose()?.unwrap_or_default() {
         let one = match value.string()? {
             "pin" => Wanted::Pin,
-            "registry" => Wanted::Registry,
-            other => match other.strip_prefix("signature:") {
-                Some(name) if signers.contains_key(name) => Wanted::Signature(name.to_owned()),
-                Some(_) => return Err(value.value_flaw("there is no signer of this name")),
-                None => return Err(value.value_flaw("it is none of \"pin\", \"registry\" and \"signature:NAME\"")),
+            "registry" => Wanted::Registry(None),
+            other => match other.split_once(':') {
+                Some(("registry", name)) if registries.contains_key(name) => Wanted::Registry(Some(name.to_owned())),
+                Some(("registry", _)) => return Err(value.value_flaw("there is no registry of this name")),
+                Some(("signature", name)) if signers.contains_key(name) => Wanted::Signature(name.to_owned()),
+                Some(("signature", _)) => return Err(value.value_flaw("there is no signer of this name")),
+                _ => {
+                    let known = "it is none of \"pin\", \"registry\", \"registry:NAME\" and \"signature:NAME\"";
+                    return Err(value.value_flaw(known));
+                }
             },
         };
+        // A registry with a name is a registry as well, and would count twice.
+        let is_registry = |wanted: &Wanted| matches!(wanted, Wanted::Registry(_));
+        let is_any = |wanted: &Wanted| matches!(wanted, Wanted::Registry(None));
+        if wanted.iter().any(|other| is_registry(other) && is_registry(&one) && (is_any(other) || is_any(&one))) {
+            return Err(value.flaw(What::Repeated { what: Wanted::Registry(None).to_string() }));
+        }
         if wanted.contains(&one) {
             return Err(value.flaw(What::Repeated { what: one.to_string() }));
         }

@@ -36,8 +36,10 @@ fn digests() -> Digests {
     Hasher::hash(b"abc", Algorithms::ALL)
 }
 
+/// Of the registry's root.
+const ROOT: &str = "sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
 const PIN: Vouched<'static> = Vouched { kind: Kind::Pin, time: None };
-const REGISTRY: Vouched<'static> = Vouched { kind: Kind::Registry, time: None };
+const REGISTRY: Vouched<'static> = Vouched { kind: Kind::Registry { root: ROOT }, time: None };
 
 fn signature(key: &str) -> Vouched<'_> {
     Vouched { kind: Kind::Signature { key, identity: None, roots: &[] }, time: None }
@@ -65,6 +67,32 @@ fn only_listed_sources_are_allowed() {
     }
     // Without a list, the evidence is all that counts.
     assert_eq!(decide(&read("").unwrap(), "https://anywhere.example/m", &[PIN]), "ok");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_place_is_where_its_links_lead() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    std::fs::create_dir(at("real")).unwrap();
+    std::os::unix::fs::symlink(at("real"), at("link")).unwrap();
+    std::os::unix::fs::symlink(at("nowhere"), at("dangling")).unwrap();
+    std::os::unix::fs::symlink(at("circle"), at("circle")).unwrap();
+    let rule = |path: &str| {
+        Policy::parse(&format!("version = 1\n[[source]]\npath = {path:?}\n"), &folder.path().join("policy.toml"))
+    };
+    let real = std::fs::canonicalize(at("real")).unwrap();
+    let file = |name: &str| Source::parse(&format!("file://{}", real.join(name).display())).unwrap();
+    // What is not there yet lies where the links before it lead.
+    assert!(rule("link/new/").unwrap().check_source(&file("new/m.bson")).is_ok());
+    assert!(rule("link/new").unwrap().check_source(&file("new")).is_ok());
+    assert!(rule("link/").unwrap().check_source(&file("m.bson")).is_ok());
+    // A rule for a link that leads nowhere yet would not hold for where it leads later.
+    for path in ["dangling", "dangling/", "dangling/m.bson", "circle", "circle/x"] {
+        let error = rule(path).unwrap_err();
+        assert_eq!(error.code(), "policy-value", "{path}");
+        assert!(error.to_string().contains("cannot be followed"), "{error}");
+    }
 }
 
 #[test]
@@ -116,10 +144,28 @@ fn all_of_the_evidence_or_so_many_of_it() {
 }
 
 #[test]
+fn a_registry_is_known_by_its_root() {
+    let other = format!("sha256:{}", "ab".repeat(32));
+    let theirs = Vouched { kind: Kind::Registry { root: &other }, time: None };
+    let registries = format!("[registry.team]\nroots = [{ROOT:?}]\n[registry.theirs]\nroots = [{other:?}]\n");
+    let rule = |evidence| {
+        policy(&format!("{registries}[[source]]\nurl = \"https://models.example.org/flux/\"\nevidence = {evidence}\n"))
+    };
+    // Whoever asks brings the root along: a registry of anybody's is no registry that counts.
+    assert_eq!(decide(&rule("[\"registry:team\"]"), HTTPS, &[REGISTRY]), "ok");
+    assert_eq!(decide(&rule("[\"registry:team\"]"), HTTPS, &[theirs, PIN]), "policy-evidence");
+    assert_eq!(decide(&rule("[\"registry\"]"), HTTPS, &[theirs]), "ok");
+    let both = rule("[\"registry:team\", \"registry:theirs\"]");
+    assert_eq!(decide(&both, HTTPS, &[REGISTRY, REGISTRY]), "policy-evidence");
+    assert_eq!(decide(&both, HTTPS, &[theirs, REGISTRY]), "ok");
+    assert!(both.sentences().iter().any(|sentence| sentence.contains("all of an entry of the registry team, ")));
+}
+
+#[test]
 fn evidence_that_is_too_old_or_says_no_time_does_not_count() {
     let rule = "[[source]]\nurl = \"https://models.example.org/flux/\"\nevidence = [\"registry\"]\nmax_age_days = 90\n";
     let policy = policy(rule);
-    let at = |time| [Vouched { kind: Kind::Registry, time }];
+    let at = |time| [Vouched { kind: Kind::Registry { root: ROOT }, time }];
     assert_eq!(decide(&policy, HTTPS, &at(Some(now() - days(90)))), "ok");
     assert_eq!(decide(&policy, HTTPS, &at(Some(now() - days(90) - Duration::from_secs(1)))), "policy-age");
     assert_eq!(decide(&policy, HTTPS, &at(None)), "policy-age");
@@ -170,7 +216,7 @@ fn a_second_policy_forbids_and_never_allows() {
     // Everything that could be said to get more.
     let lax = "unverified = \"open\"\ndenied = []\n[limits]\ndepth = 65535\nfile_bytes = 2147483647\n[[source]]\nurl = \"https://models.example.org/\"\nquery = true\nunverified = \"open\"\nmax_bytes = 9000000\n[[source]]\nurl = \"https://evil.example/\"\nunverified = \"open\"\n[[source]]\npath = \"/\"\nunverified = \"open\"\n[[source]]\nmemory = true\nunverified = \"open\"\n";
     let strict = policy(base);
-    let fresh = Vouched { kind: Kind::Registry, time: Some(now()) };
+    let fresh = Vouched { kind: Kind::Registry { root: ROOT }, time: Some(now()) };
     let sources =
         [HTTPS, "https://models.example.org/flux/net.bson?x", "https://evil.example/m", "file:///m", "memory"];
     let vouched: [&[Vouched<'_>]; 4] = [&[], &[PIN], &[REGISTRY], &[fresh]];
@@ -239,6 +285,21 @@ fn what_is_not_understood_is_not_used() {
         // One key under two names would count twice.
         ("[signer.a]\nkeys = [\"k\"]\n[signer.b]\nkeys = [\"k\"]", "policy-repeated"),
         ("[signer.a]\nkeys = [\"k\", \"k\"]", "policy-repeated"),
+        ("[registry.a]\nroots = []", "policy-missing-key"),
+        ("[registry.a]\nroots = [\"sha256:aa\"]", "policy-value"),
+        (&format!("[registry.a]\nroots = [\"{}\"]", ROOT.to_uppercase()), "policy-value"),
+        (&format!("[registry.a]\nroots = [{ROOT:?}]\n[registry.b]\nroots = [{ROOT:?}]"), "policy-repeated"),
+        (&format!("[registry.a]\nroots = [{ROOT:?}]\nkeys = []"), "policy-unknown-key"),
+        (&format!("[registry.\"a:b\"]\nroots = [{ROOT:?}]"), "policy-value"),
+        (&format!("{source}evidence = [\"registry:a\"]"), "policy-value"),
+        (
+            &format!("[registry.a]\nroots = [{ROOT:?}]\n{source}evidence = [\"registry:a\", \"registry\"]"),
+            "policy-repeated",
+        ),
+        (
+            &format!("[registry.a]\nroots = [{ROOT:?}]\n{source}evidence = [\"registry\", \"registry:a\"]"),
+            "policy-repeated",
+        ),
         ("unverified = \"never\"\nunverified = \"open\"", "policy-syntax"),
         ("x", "policy-syntax"),
     ] {

@@ -28,7 +28,7 @@ pub use error::RegistryError;
 #[cfg(feature = "sign")]
 pub use keeper::{Adding, Keeper, KeeperError, Lifetimes, NewRegistry, Published, Role};
 
-use crate::{Clock, Digests, Mismatch, Source, SourceError, files};
+use crate::{Clock, Digest, Digests, Mismatch, Source, SourceError, files};
 
 /// Where a registry is, and what one must know of it beforehand.
 ///
@@ -155,6 +155,8 @@ pub struct Registry(Arc<View>);
 #[derive(Debug)]
 struct View {
     location: Location,
+    /// Of the root that was trusted beforehand.
+    root_sha256: [u8; 32],
     versions: Versions,
     /// When the first of the roles expires.
     expires: SystemTime,
@@ -186,6 +188,12 @@ impl Registry {
     #[must_use]
     pub fn location(&self) -> String {
         self.0.location.to_string()
+    }
+
+    /// The SHA-256 of the root metadata that were trusted beforehand: what a policy knows the registry by.
+    #[must_use]
+    pub fn root(&self) -> Digest {
+        Digest::Sha256(self.0.root_sha256)
     }
 
     /// The versions of its metadata.
@@ -287,7 +295,7 @@ fn cache_of(at: &RegistryAt) -> PathBuf {
         Location::Url(url) => PathBuf::from(url),
     };
     let digest = crate::Hasher::hash(key.as_os_str().as_encoded_bytes(), crate::Algorithms::SHA256);
-    let name = digest.sha256.map(|sha256| crate::Digest::Sha256(sha256).to_hex()).unwrap_or_default();
+    let name = digest.sha256.map(|sha256| Digest::Sha256(sha256).to_hex()).unwrap_or_default();
     at.cache.join(name)
 }
 

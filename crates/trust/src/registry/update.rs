@@ -10,6 +10,7 @@ use std::thread;
 use std::time::{Duration, SystemTime};
 
 use serde::de::DeserializeOwned;
+use sha2::{Digest as _, Sha256};
 use tough::schema::key::Key;
 use tough::schema::{Root, Signed, Timestamp};
 use tough::{ExpirationEnforcement, Limits, Repository, RepositoryLoader};
@@ -173,8 +174,9 @@ impl Verified {
 fn view(at: &RegistryAt, verified: Verified, expiry: (&'static str, SystemTime), offline: bool) -> Registry {
     let (expiring, expires) = expiry;
     let (location, versions) = (at.location.clone(), verified.versions());
+    let root_sha256 = Sha256::digest(&at.root).into();
     let (Verified { models, revoked, .. }, silent) = (verified, at.offline);
-    Registry(Arc::new(View { location, versions, expires, expiring, models, revoked, offline, silent }))
+    Registry(Arc::new(View { location, root_sha256, versions, expires, expiring, models, revoked, offline, silent }))
 }
 
 /// What the verifier does not ask of a root: file names with versions, and that no key stands there twice, since a key
