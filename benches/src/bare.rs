@@ -1,17 +1,22 @@
-//! The guest as the host runs it, but without fuel: to measure what fuel costs.
+//! The guest without some of what bounds it: to measure what that costs.
 //!
 //! Nothing else may ever run a guest like this: without fuel, a file could keep it busy for ever.
 
 use flux_airlock_wire::Limits;
-use wasmtime::{Caller, Engine, InstancePre, Linker, Memory, Module, Store, Trap};
+use wasmtime::{
+    Caller, Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig,
+    Store, Trap,
+};
 
 use crate::Result;
 
+#[path = "bare_config.rs"]
+mod bare_config;
 #[path = "../../host/src/config.rs"]
 mod config;
 
 /// The engine and the module.
-pub(crate) struct Unfueled {
+pub(crate) struct Bare {
     engine: Engine,
     guest: InstancePre<Cell>,
 }
@@ -21,14 +26,32 @@ struct Cell {
     memory: Option<Memory>,
 }
 
-impl Unfueled {
-    pub(crate) fn new() -> Result<Self> {
-        let mut config = config::config();
-        config.consume_fuel(false);
-        let engine = Engine::new(&config)?;
+impl Bare {
+    /// As the host runs it in memory of its own, but without fuel.
+    pub(crate) fn unfueled() -> Result<Self> {
+        Self::new(&bare_config::unfueled(config::config()), UNFUELED)
+    }
+
+    /// As fast as the engine can: without fuel, with bounds that the processor checks, and in memory that is kept whole.
+    pub(crate) fn unchecked() -> Result<Self> {
+        let mut pool = PoolingAllocationConfig::new();
+        pool.total_core_instances(1);
+        pool.total_memories(1);
+        pool.total_tables(1);
+        pool.total_stacks(0);
+        pool.max_memory_size(1 << 32);
+        pool.linear_memory_keep_resident(1 << 30);
+        pool.table_keep_resident(64 << 10);
+        let mut config = bare_config::unchecked(config::config());
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+        Self::new(&config, UNCHECKED)
+    }
+
+    fn new(config: &Config, compiled: &[u8]) -> Result<Self> {
+        let engine = Engine::new(config)?;
         let mut linker = Linker::new(&engine);
         linker.func_wrap("airlock", "read", read)?;
-        let guest = linker.instantiate_pre(&load(&engine)?)?;
+        let guest = linker.instantiate_pre(&load(&engine, compiled)?)?;
         Ok(Self { engine, guest })
     }
 
@@ -65,9 +88,10 @@ fn copy(file: &[u8], offset: u64, memory: &mut [u8], ptr: u32, len: u32) -> Opti
 }
 
 #[expect(unsafe_code, reason = "loading our own precompiled module is the one thing that the engine cannot check")]
-fn load(engine: &Engine) -> wasmtime::Result<Module> {
+fn load(engine: &Engine, compiled: &[u8]) -> wasmtime::Result<Module> {
     // SAFETY: these bytes are what `precompile_module` gave to our build script, unchanged.
-    unsafe { Module::deserialize(engine, COMPILED) }
+    unsafe { Module::deserialize(engine, compiled) }
 }
 
-const COMPILED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/unfueled.cwasm"));
+const UNFUELED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/unfueled.cwasm"));
+const UNCHECKED: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/unchecked.cwasm"));

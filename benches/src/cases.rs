@@ -20,9 +20,9 @@ use serde::Deserialize;
 
 use crate::{
     File, Result, Shape,
+    bare::Bare,
     floor::{Library, read_and_hash},
     julia::Julia,
-    unfueled::Unfueled,
 };
 
 /// What is compared with each other.
@@ -128,7 +128,8 @@ pub struct Tools {
     large: Airlock,
     #[cfg(feature = "wasi")]
     wasi: Airlock,
-    unfueled: Unfueled,
+    unfueled: Bare,
+    unchecked: Bare,
     folder: PathBuf,
     command: Option<PathBuf>,
     julia: Option<RefCell<Julia>>,
@@ -154,7 +155,8 @@ impl Tools {
             large: Airlock::builder().limits(large).build()?,
             #[cfg(feature = "wasi")]
             wasi: Airlock::builder().wasi().build()?,
-            unfueled: Unfueled::new()?,
+            unfueled: Bare::unfueled()?,
+            unchecked: Bare::unchecked()?,
             folder: folder.to_owned(),
             command,
             julia: julia.map(RefCell::new),
@@ -197,20 +199,23 @@ impl Tools {
         let native = Case::timed("native", move || {
             Ok(flux_airlock_decode::decode(&mut shared.borrow().as_slice(), len, &limits))
         });
-        let (shared, wanted) = (Rc::clone(&bytes), expected.len());
-        let unfueled = Case::new("guest without fuel", move || {
-            let file = shared.take();
-            let start = Instant::now();
-            let (file, answer, guest_bytes) = self.unfueled.decode(file, &limits)?;
-            let time = start.elapsed();
-            shared.replace(file);
-            same(answer.len(), wanted)?;
-            Ok(Outcome { time, times: 1, guest_bytes: Some(guest_bytes) })
-        });
-        let mut cases = vec![native, unfueled];
+        let wanted = expected.len();
+        let mut cases = vec![native];
+        for (subject, bare) in [(UNCHECKED, &self.unchecked), (UNFUELED, &self.unfueled)] {
+            let shared = Rc::clone(&bytes);
+            cases.push(Case::new(subject, move || {
+                let file = shared.take();
+                let start = Instant::now();
+                let (file, answer, guest_bytes) = bare.decode(file, &limits)?;
+                let time = start.elapsed();
+                shared.replace(file);
+                same(answer.len(), wanted)?;
+                Ok(Outcome { time, times: 1, guest_bytes: Some(guest_bytes) })
+            }));
+        }
         let mut sandboxes = vec![("guest", airlock)];
         if !is_large {
-            sandboxes.push(("guest, on demand", &self.on_demand));
+            sandboxes.push((ON_DEMAND, &self.on_demand));
         }
         #[cfg(feature = "wasi")]
         if !is_large {
@@ -448,3 +453,9 @@ struct SerdeList {
 const LARGE_ELEMENTS: u64 = 1_000_001;
 /// Of a small file, in one sample.
 const OPENINGS: u32 = 1000;
+
+/// The guest as fast as the engine can run it.
+pub(crate) const UNCHECKED: &str = "guest, no fuel, no checks";
+/// The guest in memory of its own, and the same without fuel.
+pub(crate) const ON_DEMAND: &str = "guest, on demand";
+pub(crate) const UNFUELED: &str = "guest, on demand, no fuel";

@@ -8,6 +8,7 @@
 
 #![deny(unsafe_code)]
 
+mod bare;
 mod cases;
 mod files;
 mod floor;
@@ -17,7 +18,6 @@ pub mod machine;
 pub mod measure;
 pub mod plot;
 pub mod report;
-mod unfueled;
 
 pub use cases::{Case, Group, Outcome, Tools};
 pub use files::{File, Scale, Shape};

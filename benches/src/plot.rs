@@ -8,6 +8,7 @@ use plotters::{
 
 use crate::{
     Group, Result, Shape,
+    cases::UNCHECKED,
     files::{bytes, thousands},
     measure::{Run, Set},
     report::{median, paired, time},
@@ -27,7 +28,7 @@ pub fn all(run: &Run) -> Result<Vec<(&'static str, String)>> {
     let mut by_size = series(run, &weights(Group::Julia), size, &["BSON.load"]);
     by_size.extend(series(run, &weights(Group::Peers), size, &["bson to a document"]));
     by_size.extend(series(run, &weights(Group::Verify), size, &["read", "floor: read and sha2", "verified open"]));
-    let by_elements = series(run, &lists, elements, &["guest under WASI", "guest without fuel", "native", "guest"]);
+    let by_elements = series(run, &lists, elements, &["guest under WASI", UNCHECKED, "native", "guest"]);
     Ok(vec![
         (
             "cost-by-size.svg",
@@ -125,7 +126,7 @@ fn lines(title: &str, subtitle: &str, series: &[Series], (label, base): (fn(u64)
 
 /// What the same decoder takes in each sandbox, as a multiple of what it takes natively.
 fn bars(run: &Run) -> Result<String> {
-    let subjects = ["guest without fuel", "guest", "guest under WASI"];
+    let subjects = [UNCHECKED, "guest", "guest under WASI"];
     let shown = |set: &&Set| {
         set.group == Group::Overhead
             && match set.file.shape {
@@ -203,7 +204,7 @@ fn colour(subject: &str) -> &'static RGBColor {
     match subject {
         "guest" | "verified open" => &ORANGE,
         "guest under WASI" | "bson to a document" => &GREEN,
-        "guest without fuel" | "read" => &BLUE,
+        UNCHECKED | "read" => &BLUE,
         "BSON.load" => &PURPLE,
         _ => &MUTED,
     }
