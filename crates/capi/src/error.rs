@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::ops::Deref;
+use std::path::Path;
 
 use flux_airlock::{
     DigestError, Error, KeyError, LimitsError, LockError, PolicyError, RegistryError, Rejected, SignatureError,
@@ -93,6 +94,15 @@ impl Failure {
     /// What this machine could not do.
     pub(crate) fn engine(code: &'static str, message: impl Into<String>) -> Self {
         Self::new(Status::Engine, code, message)
+    }
+
+    /// The same, about the file at this path.
+    pub(crate) fn about(mut self, path: &Path) -> Self {
+        let path = path.to_string_lossy();
+        for sentence in [&mut self.0.message, &mut self.0.text] {
+            *sentence = format!("{}: {sentence}", path.escape_debug());
+        }
+        self
     }
 
     /// A flaw of our own.

@@ -11,7 +11,7 @@ use crate::error::{Failure, Status};
 use crate::handle::{self, Object};
 use crate::memory::{RawBytes, Trust as _};
 use crate::model::Opened;
-use crate::options::{Subject, path_of};
+use crate::options::{Pending, Subject, path_of};
 
 /// Starts an engine. It takes milliseconds, opening a small file takes microseconds: start one, and keep it for all files and
 /// threads.
@@ -140,7 +140,60 @@ fn prepare(engine: u64, options: u64, source: Source<'_>) -> Result<(Airlock, Op
     if options == 0 {
         return Ok((engine.clone(), Some(Evidence::new())));
     }
-    let options = handle::get(options)?;
-    let mut options = options.options()?.lock().unwrap_or_else(PoisonError::into_inner);
-    Ok((options.apply(engine)?, options.evidence(source.subject())?))
+    let object = handle::get(options)?;
+    let (airlock, pending) = {
+        let options = object.options()?.lock().unwrap_or_else(PoisonError::into_inner);
+        (options.apply(engine)?, options.evidence(source.subject())?)
+    };
+    // Not under the lock: others may use the options while a registry is waited for.
+    Ok((airlock, pending.map(Pending::whole).transpose()?))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read as _;
+    use std::net::TcpListener;
+    use std::sync::Mutex;
+    use std::thread;
+
+    use flux_airlock::Clock;
+    use flux_airlock_trust::{Keeper, Lifetimes, NewRegistry, PrivateKey, Role};
+
+    use super::*;
+    use crate::options::Options;
+
+    /// Root metadata of some registry.
+    fn root(folder: &Path) -> Vec<u8> {
+        let pem = std::fs::read(concat!(env!("CARGO_MANIFEST_DIR"), "/../../fuzz/keys/fuzz.pem")).unwrap();
+        let key = PrivateKey::parse(&pem, || panic!("it is not encrypted")).unwrap();
+        let public = key.public_key();
+        let new =
+            Role::ALL.into_iter().fold(NewRegistry::default(), |new, role| new.role(role, vec![public.clone()], 1));
+        let keeper = Keeper::init(&folder.join("registry"), &folder.join("kept"), &new, Clock::system()).unwrap();
+        keeper.publish(&[key], Lifetimes::default(), Clock::system()).unwrap().root
+    }
+
+    #[test]
+    fn options_are_free_while_a_registry_is_asked() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("registry")).unwrap();
+        let root = root(folder.path());
+        let server = TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut options = Options::new();
+        options.of_registry(&format!("http://{}", server.local_addr().unwrap()), root, folder.path().join("cache"));
+        let engine = handle::insert(Object::Engine(Airlock::new().unwrap())).unwrap();
+        let options = handle::insert(Object::Options(Box::new(Mutex::new(options)))).unwrap();
+        let open = || open(engine, options, Source::Bytes("m.bson", b"")).map(drop).map_err(|error| error.code.clone());
+        thread::scope(|scope| {
+            let asking = scope.spawn(open);
+            // The server is asked for something, and says nothing.
+            let (mut stream, _) = server.accept().unwrap();
+            assert_eq!(stream.read(&mut [0]).unwrap(), 1);
+            let object = handle::get(options).unwrap();
+            assert!(object.options().ok().unwrap().try_lock().is_ok());
+            drop((stream, server));
+            assert_eq!(asking.join().unwrap().unwrap_err(), "registry-unreachable");
+        });
+        assert!(handle::release(engine) && handle::release(options));
+    }
 }

@@ -2,7 +2,7 @@
 
 use std::ffi::c_char;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use flux_airlock::{
     Airlock, Clock, Evidence, Limit, Limits, LimitsBuilder, LockFile, Pin, Policy, PublicKey, Registry, RegistryAt,
@@ -36,8 +36,22 @@ struct Parts {
     name: Option<String>,
     cache: Option<PathBuf>,
     offline: bool,
-    /// The registry, once it was asked.
-    loaded: Option<Registry>,
+    /// The registry, once it was asked; whoever asks has it from here, and nobody waits for the options meanwhile.
+    loaded: Arc<OnceLock<Registry>>,
+}
+
+/// Evidence, of which a registry must yet be asked.
+pub(crate) struct Pending {
+    evidence: Evidence,
+    registry: Option<Asking>,
+}
+
+/// A registry to be asked, and for what.
+struct Asking {
+    at: RegistryAt,
+    loaded: Arc<OnceLock<Registry>>,
+    /// The name by which it lists the file; `None` to ask no more than what was revoked.
+    name: Option<String>,
 }
 
 enum Item {
@@ -66,6 +80,12 @@ impl Options {
         }
     }
 
+    #[cfg(test)]
+    pub(crate) fn of_registry(&mut self, registry: &str, root: Vec<u8>, cache: PathBuf) {
+        self.parts.registry = Some(registry.to_owned());
+        (self.parts.root, self.parts.cache) = (Some(root), Some(cache));
+    }
+
     /// This engine as it works under these options.
     pub(crate) fn apply(&self, engine: &Airlock) -> Result<Airlock, Failure> {
         let airlock = engine.with_limits(self.limits.clone().build()?)?.with_types(self.types.clone());
@@ -76,7 +96,7 @@ impl Options {
     }
 
     /// What must hold of this file; `None` if it may be opened without.
-    pub(crate) fn evidence(&mut self, subject: Subject<'_>) -> Result<Option<Evidence>, Failure> {
+    pub(crate) fn evidence(&self, subject: Subject<'_>) -> Result<Option<Pending>, Failure> {
         if self.unverified {
             return Ok(None);
         }
@@ -111,30 +131,28 @@ impl Options {
         }
         let parts = &mut self.parts;
         match kind {
-            "certificate-root" => once(kind, &mut parts.certificate_root, Roots::read(&path_of(value)?)?)?,
+            "certificate-root" => once(kind, &mut parts.certificate_root, read(value, Roots::read)?.1)?,
             "cache" => once(kind, &mut parts.cache, path_of(value)?)?,
             "lock" => {
-                let path = path_of(value)?;
-                let lock = LockFile::read(&path)?;
+                let (path, lock) = read(value, LockFile::read)?;
                 self.evidence.push(Item::Lock(path, lock));
             }
             "name" => once(kind, &mut parts.name, value.text()?.to_owned())?,
             "offline" if value.get()?.is_empty() => parts.offline = true,
             "offline" => return Err(Failure::usage("bad-value", "offline takes no value")),
             "pin" => self.evidence.push(Item::Pin(value.text()?.parse()?)),
-            "public-key" => parts.public_keys.push(PublicKey::read(&path_of(value)?)?),
+            "public-key" => parts.public_keys.push(read(value, PublicKey::read)?.1),
             "registry" => once(kind, &mut parts.registry, value.text()?.to_owned())?,
-            "root" => once(kind, &mut parts.root, read_root(&path_of(value)?)?)?,
-            "signature" => {
-                let path = path_of(value)?;
-                let signature = Signature::read(&path)?;
-                parts.signatures.push((path, signature));
+            "root" => {
+                let unread = |error| Failure::input("root-io", format!("{error}"));
+                once(kind, &mut parts.root, read(value, |path| RegistryAt::read_root(path).map_err(unread))?.1)?;
             }
+            "signature" => parts.signatures.push(read(value, Signature::read)?),
             "signed-folder" => once(kind, &mut parts.signed_folder, path_of(value)?)?,
             _ => return Err(unknown_evidence(kind)),
         }
         // It was asked with less.
-        parts.loaded = None;
+        parts.loaded = Arc::default();
         Ok(())
     }
 }
@@ -150,7 +168,7 @@ impl Parts {
     }
 
     /// This evidence, and what the parts are together.
-    fn evidence(&mut self, subject: Subject<'_>, mut evidence: Evidence) -> Result<Evidence, Failure> {
+    fn evidence(&self, subject: Subject<'_>, mut evidence: Evidence) -> Result<Pending, Failure> {
         let signers: Vec<SignedBy> = match &self.certificate_root {
             Some(_) if !self.public_keys.is_empty() => {
                 return Err(incomplete("the signer is known by public keys or by a certificate root, and not by both"));
@@ -175,46 +193,64 @@ impl Parts {
             };
             evidence = evidence.and_signature(signature, by);
         }
-        let Some(registry) = self.registry()? else { return Ok(evidence) };
-        let own = match subject {
-            Subject::Named(name) => name.to_owned(),
-            Subject::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
-        };
-        match self.name.as_ref() {
-            // Told, by an empty name, to ask no more than that.
-            Some(name) if name.is_empty() => Ok(evidence.and_not_revoked(&registry)),
-            None if own.is_empty() => {
-                Err(incomplete("bytes without a name need the name by which the registry lists them"))
-            }
-            name => Ok(evidence.and_registry(&registry, name.unwrap_or(&own))),
-        }
+        Ok(Pending { evidence, registry: self.registry(subject)? })
     }
 
-    /// The registry, which is asked for the first file that is opened.
-    fn registry(&mut self) -> Result<Option<Registry>, Failure> {
+    fn registry(&self, subject: Subject<'_>) -> Result<Option<Asking>, Failure> {
         let Some(location) = &self.registry else {
             if self.root.is_some() || self.name.is_some() || self.cache.is_some() || self.offline {
                 return Err(incomplete("there is a root, a name or a cache, and no registry"));
             }
             return Ok(None);
         };
-        if self.loaded.is_none() {
-            let root = self.root.as_ref();
-            let root =
-                root.ok_or_else(|| incomplete("a registry says nothing without its root, from elsewhere than there"))?;
-            let cache = self.cache.clone().or_else(RegistryAt::user_cache);
-            let cache = cache.ok_or_else(|| incomplete("there is no home folder: a cache must be given"))?;
-            let at = RegistryAt::new(location, root.as_slice(), cache)?;
-            self.loaded = Some(if self.offline { at.offline() } else { at }.load(Clock::system())?);
-        }
-        Ok(self.loaded.clone())
+        let root = self.root.as_ref();
+        let root =
+            root.ok_or_else(|| incomplete("a registry says nothing without its root, from elsewhere than there"))?;
+        let cache = self.cache.clone().or_else(RegistryAt::user_cache);
+        let cache = cache.ok_or_else(|| incomplete("there is no home folder: a cache must be given"))?;
+        let at = RegistryAt::new(location, root.as_slice(), cache)?;
+        let at = if self.offline { at.offline() } else { at };
+        let own = match subject {
+            Subject::Named(name) => name.to_owned(),
+            Subject::Path(path) => path.file_name().unwrap_or_default().to_string_lossy().into_owned(),
+        };
+        let name = match &self.name {
+            // Told, by an empty name, to ask no more than that.
+            Some(name) => (!name.is_empty()).then(|| name.clone()),
+            None if own.is_empty() => {
+                return Err(incomplete("bytes without a name need the name by which the registry lists them"));
+            }
+            None => Some(own),
+        };
+        Ok(Some(Asking { at, loaded: Arc::clone(&self.loaded), name }))
     }
 }
 
-/// The root metadata of a registry.
-fn read_root(path: &Path) -> Result<Vec<u8>, Failure> {
-    RegistryAt::read_root(path)
-        .map_err(|error| Failure::input("root-io", format!("{}: {error}", path.to_string_lossy().escape_debug())))
+impl Pending {
+    /// All of the evidence. A registry is asked for the first file that is opened, and that may take its time.
+    pub(crate) fn whole(self) -> Result<Evidence, Failure> {
+        let Some(Asking { at, loaded, name }) = self.registry else { return Ok(self.evidence) };
+        let registry = if let Some(registry) = loaded.get() {
+            registry
+        } else {
+            let registry = at.load(Clock::system())?;
+            // Two threads may both have asked, and one answer is kept.
+            loaded.get_or_init(|| registry)
+        };
+        Ok(match name {
+            Some(name) => self.evidence.and_registry(registry, &name),
+            None => self.evidence.and_not_revoked(registry),
+        })
+    }
+}
+
+/// The path that was given, and what is read there. Of several files, the error says which one it is about.
+fn read<T, E: Into<Failure>>(path: &Bytes, read: impl FnOnce(&Path) -> Result<T, E>) -> Result<(PathBuf, T), Failure> {
+    let path = path_of(path)?;
+    match read(&path) {
+        Ok(content) => Ok((path, content)),
+        Err(error) => Err(error.into().about(&path)),
+    }
 }
 
 impl Subject<'_> {

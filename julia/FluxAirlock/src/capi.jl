@@ -156,6 +156,10 @@ end
 @foreign airlock_inspect_path(
     engine::UInt64, options::UInt64, path::Ptr{UInt8}, path_len::Csize_t, string::Ptr{UInt64}, error::Ptr{UInt64},
 )::UInt32
+@foreign airlock_inspect_bytes(
+    engine::UInt64, options::UInt64, name::Ptr{UInt8}, name_len::Csize_t, bytes::Ptr{UInt8}, len::Csize_t,
+    string::Ptr{UInt64}, error::Ptr{UInt64},
+)::UInt32
 @foreign airlock_model_info_read(model::UInt64, out::Ptr{ModelInfo}, error::Ptr{UInt64})::UInt32
 @foreign airlock_model_evidence(
     model::UInt64, first::Csize_t, out::Ptr{EvidenceInfo}, capacity::Csize_t, count::Ptr{Csize_t}, error::Ptr{UInt64},
@@ -419,7 +423,13 @@ function new_options((limits, evidence, policy, types))
             status = with_text(String(name)) do ptr, len
                 airlock_options_limit(options.number, ptr, len, UInt64(granted), address(error))
             end
-            check(status, error, "")
+            try
+                check(status, error, "")
+            catch e
+                # Whatever is no other option was taken for a limit.
+                e isa UsageError && e.code === Symbol("unknown-limit") && throw(no_option(name, e))
+                rethrow()
+            end
         end
         for (kind, value) in evidence
             status = with_text(String(kind)) do kind_ptr, kind_len
@@ -435,6 +445,12 @@ function new_options((limits, evidence, policy, types))
         end
     end
     return options
+end
+
+function no_option(name, e::UsageError)
+    others = join(sort!(String.([collect(keys(EVIDENCE)); collect(FLAGS); :policy; :types])), ", ")
+    limits = replace(last(split(e.message, "there are "; limit = 2)), "-" => "_")
+    return UsageError(Symbol("unknown-option"), "there is no option `$name`. There are $others; and the limits $limits")
 end
 
 # One engine for all models of the session. It is never released.
@@ -476,6 +492,15 @@ function inspect_path(path::String, options::Handle)
     return GC.@preserve options new_text(path) do made, error
         with_text(path) do ptr, len
             airlock_inspect_path(running, options.number, ptr, len, made, error)
+        end
+    end
+end
+
+function inspect_bytes(name::String, bytes::Vector{UInt8}, options::Handle)
+    running = engine()
+    return GC.@preserve bytes options new_text(name) do made, error
+        with_text(name) do ptr, len
+            airlock_inspect_bytes(running, options.number, ptr, len, pointer(bytes), Csize_t(length(bytes)), made, error)
         end
     end
 end

@@ -163,6 +163,9 @@ end
 # Twice as much as was granted, to be copied into a call.
 more(granted) = granted > typemax(UInt64) ÷ 2 ? typemax(UInt64) : max(2granted, UInt64(1))
 
+# A registry of which nothing is known that holds today.
+const REGISTRY_AWAY = Symbol.(("registry-expired", "registry-unreachable", "registry-clock", "registry-cache"))
+
 function Base.showerror(io::IO, e::NotVerified)
     print(io, "NotVerified: ", subject(e.file), " is refused: ", e.message, " [", e.code, "]")
     if e.code === Symbol("no-evidence")
@@ -170,8 +173,16 @@ function Base.showerror(io::IO, e::NotVerified)
         print(io, "\n  load(path; pin = \"sha256:…\")          the digest that the author gave you")
         print(io, "\n  load(path; lock = \"airlock.lock\")     a lock file that you keep apart from the model")
         print(io, "\n  load(path; signature = \"model.sig\", public_key = \"team.pub\")   a signature, by a key that you have from its owner")
+        print(io, "\n  load(path; signature = \"model.sig\", certificate_root = \"root.pem\")   one by a key with a certificate")
         print(io, "\n  load(path; registry = \"https://…\", root = \"root.json\")       a registry that lists it")
         print(io, "\n  load(path; unverified = true)          nobody vouches for them: they are decoded in the sandbox all the same")
+    elseif startswith(String(e.code), "policy-")
+        print(io, "\nSo it is under the policy of this machine or of this folder (docs/policy.md), whatever the file holds. ")
+        print(io, "`airlock policy explain FILE` says which rule it meets.")
+    elseif e.code === Symbol("registry-revoked")
+        print(io, "\nWhoever keeps the registry has taken the file back, for the reason above. Get another one.")
+    elseif e.code in REGISTRY_AWAY
+        print(io, "\nThis says nothing about the file: nobody knows what was revoked meanwhile. Try again when the registry can be asked.")
     else
         print(io, "\nThe bytes are others than those that were vouched for, or nobody vouched for them. Do not use the file until you know why.")
     end

@@ -162,6 +162,8 @@ only_text(name, value) = throw(ArgumentError("`$name` is a text or several, not 
 
 """
     FluxAirlock.inspect(path; options...) -> String
+    FluxAirlock.inspect(bytes::Vector{UInt8}; name = "", …) -> String
+    FluxAirlock.inspect(io::IO; name = "", …) -> String
 
 The report about a file, whatever it is, as JSON. It needs no evidence and hands out no weights; a file that is refused is described as
 such. What is given as evidence must hold. Options are those of [`load`](@ref).
@@ -169,6 +171,12 @@ such. What is given as evidence must hold. Options are those of [`load`](@ref).
 function inspect(path::AbstractString; options...)
     return inspect_path(String(path), new_options(split_options(options)))
 end
+
+function inspect(bytes::AbstractVector{UInt8}; name::AbstractString = "", options...)
+    return inspect_bytes(String(name), convert_bytes(bytes), new_options(split_options(options)))
+end
+
+inspect(io::IO; options...) = inspect(read(io); options...)
 
 """
     FluxAirlock.only(m, variable) -> Model

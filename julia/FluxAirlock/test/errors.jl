@@ -81,7 +81,9 @@ end
     @test occursin("elements = 6", message(e))
     @test thrown(() -> unverified(DENSE; file_bytes = 10)) isa LimitExceeded
     @test unverified(DENSE; depth = 128, memory_bytes = 64 << 20) isa FluxAirlock.Model
-    @test thrown(() -> unverified(DENSE; no_such_limit = 3)).code === Symbol("unknown-limit")
+    e = thrown(() -> load(DENSE; public_keys = "team.pub"))
+    @test e isa UsageError && e.code === Symbol("unknown-option")
+    @test occursin("no option `public_keys`", message(e)) && occursin("public_key, ", message(e)) && occursin("memory_bytes", message(e))
     @test thrown(() -> unverified(DENSE; depth = -1)) isa ArgumentError
     @test thrown(() -> unverified(DENSE; depth = 1.5)) isa ArgumentError
 end

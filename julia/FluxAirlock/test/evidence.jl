@@ -44,9 +44,13 @@ end
     @test e isa UsageError && e.code === Symbol("incomplete-evidence")
     @test thrown(() -> load(DENSE; root = DENSE)) isa UsageError
     @test thrown(() -> load(DENSE; registry = "https://a@b/", root = DENSE, cache = mktempdir())) isa UsageError
-    @test thrown(() -> load(DENSE; registry = mktempdir(), root = "nowhere.json")) isa InputError
+    e = thrown(() -> load(DENSE; registry = mktempdir(), root = "nowhere.json"))
+    @test e isa InputError && occursin("nowhere.json", message(e))
+    e = thrown(() -> load(DENSE; signature = "none.sig", public_key = "none.pub"))
+    @test e isa InputError && occursin(r"none\.(sig|pub): ", message(e))
     e = thrown(() -> load(DENSE; registry = mktempdir(), root = DENSE, cache = mktempdir()))
-    @test e isa NotVerified && startswith(string(e.code), "registry-")
+    @test e isa NotVerified && e.code === Symbol("registry-unreachable")
+    @test occursin("says nothing about the file", message(e))
 end
 
 @testset "a policy is held to, whether it is named or found" begin
@@ -55,6 +59,7 @@ end
         policy(text) = (path = joinpath(folder, "policy.toml"); write(path, text); path)
         refused(f) = (e = thrown(f); e isa NotVerified ? e.code : e)
         @test refused(() -> load(DENSE; TEAM..., policy = policy(denied))) === Symbol("policy-digest")
+        @test occursin("airlock policy explain", message(thrown(() -> load(DENSE; TEAM..., policy = policy(denied)))))
         @test refused(() -> unverified(DENSE; policy = policy("version = 1\n"))) === Symbol("policy-unverified")
         @test unverified(DENSE; policy = policy("version = 1\nunverified = \"open\"\n")) isa FluxAirlock.Model
         @test load(DENSE; TEAM..., policy = policy("version = 1\n")) isa FluxAirlock.Model
