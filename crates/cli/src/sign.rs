@@ -12,7 +12,7 @@ use std::time::SystemTime;
 use flux_airlock::{Input, KeyError, SignatureError};
 use flux_airlock_export::{ExportError, Overwrite, to_file};
 use flux_airlock_trust::{
-    Algorithms, LockFile, Manifest, MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms,
+    Algorithms, LockFile, Manifest, MinisignForm, Passphrase, PrivateKey, read_certificates, sign_minisign, sign_oms,
 };
 
 use crate::args::{SignFiles, SignatureFormat};
@@ -34,7 +34,7 @@ pub(crate) fn run(args: &SignFiles, terminal: &mut Terminal) -> Result<Status, F
         .map_err(|error| unusable(&args.key, &error))?;
     let certificates = match &args.certificate {
         None => None,
-        Some(path) => Some(fs::read(path).map_err(|error| unusable(path, &error.into()))?),
+        Some(path) => Some(read_certificates(path).map_err(|error| unusable(path, &error))?),
     };
     let (signed, signature) = match args.format {
         SignatureFormat::Oms => {

@@ -4,9 +4,10 @@
 #[allow(dead_code, reason = "shared by the tests of this folder, which use different parts of it")]
 mod support;
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use support::{Ran, copy, folder, genuine, with};
 
@@ -339,4 +340,121 @@ fn a_policy_is_asked_before_anything_is_fetched() {
     assert!(!here.join("lenet").exists());
     write(here, "p.toml", "version = 1\n[[source]]\npath = \"registry/\"\nevidence = [\"registry\"]\n");
     run(here, &format!("get {FROM} --policy p.toml mnist/lenet")).ends_with(0);
+}
+
+/// Every file below a folder but for what is kept of registries, with its content.
+fn files(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.ends_with(".cache") {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn no_refusal_writes_anything() {
+    let place = registered();
+    let here = place.path();
+    run(here, "pin m.bson").ends_with(0);
+    run(here, "sign m.bson --key models.pem -o m.sig").ends_with(0);
+    copy(&genuine("dense.bson"), &here.join("n.bson"));
+    write(here, "elsewhere.toml", "version = 1\n[[source]]\nurl = \"https://models.example.org/\"\n");
+    write(
+        here,
+        "signed.toml",
+        "version = 1\n[signer.a]\nkeys = [\"sha256:aa\"]\n[[source]]\npath = \".\"\nevidence = [\"signature:a\"]\n",
+    );
+    write(here, "old.toml", "version = 1\n[[source]]\npath = \".\"\nmax_age_days = 1\n");
+    write(here, "none.toml", "version = 1\nunverified = \"never\"\n");
+    let digest = "sha256:edcbc5ba9382be277e7039a808f0b3b8076aeff4aa368998c1d99c01b5a5e7a2";
+    write(here, "denied.toml", &format!("version = 1\ndenied = [\"{digest}\"]\n"));
+    let before = files(here);
+    for (arguments, code) in [
+        ("m.bson", "no evidence"),
+        ("--pin sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad m.bson", "digest-mismatch"),
+        ("--lock airlock.lock n.bson", "not-in-lock"),
+        ("--signature m.sig --public-key online.pub m.bson", "signature-other-key"),
+        ("--signature m.sig --public-key models.pub n.bson", "signature-mismatch"),
+        ("--registry registry --root root.json m.bson", "registry-unlisted"),
+        ("--registry registry --root root.json --name mnist/lenet n.bson", "digest-mismatch"),
+        ("--lock airlock.lock --policy elsewhere.toml m.bson", "policy-source"),
+        ("--lock airlock.lock --policy signed.toml m.bson", "policy-evidence"),
+        ("--lock airlock.lock --policy old.toml m.bson", "policy-age"),
+        ("--lock airlock.lock --policy denied.toml m.bson", "policy-digest"),
+        ("--unverified --policy none.toml m.bson", "policy-unverified"),
+        ("--lock airlock.lock --max-file 1kB m.bson", "file-bytes-limit"),
+        ("--lock airlock.lock --fuel 10 m.bson", "fuel-limit"),
+    ] {
+        for to in ["safetensors", "json"] {
+            let ran = run(here, &format!("convert --to {to} -o out {arguments}"));
+            assert!(ran.code != Some(0) && ran.stderr.contains(code), "{arguments}: {ran:?}");
+            assert!(files(here) == before, "{arguments}");
+        }
+    }
+    run(
+        here,
+        "registry revoke --folder registry --root root.json --key models.pem --key online.pem --reason x mnist/lenet",
+    )
+    .ends_with(0);
+    let before = files(here);
+    for command in
+        [format!("convert -o out --lock airlock.lock {FROM} --name= m.bson"), format!("get {FROM} mnist/lenet -o out")]
+    {
+        run(here, &command).ends_with(1).complains("registry-");
+        assert!(files(here) == before, "{command}");
+    }
+}
+
+#[test]
+fn a_clock_that_is_behind_is_told() {
+    let place = registered();
+    let here = place.path();
+    run(here, &format!("get {FROM} mnist/lenet")).ends_with(0);
+    let kept = fs::read_dir(here.join(".cache/airlock")).unwrap().next().unwrap().unwrap().path();
+    fs::write(kept.join("time"), "32503680000\n").unwrap();
+    for command in
+        [&format!("verify {FROM} --name mnist/lenet m.bson"), "registry list --folder registry --root root.json"]
+    {
+        run(here, command).ends_with(2).complains("registry-clock").complains("set it right");
+    }
+}
+
+#[test]
+fn many_at_once_share_what_was_seen() {
+    let place = registered();
+    let here = place.path();
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..5 {
+                    run(here, &format!("verify {FROM} --name mnist/lenet m.bson")).ends_with(0);
+                }
+            });
+        }
+        for _ in 0..5 {
+            run(here, "registry update --folder registry --root root.json --key online.pem").ends_with(0);
+        }
+    });
+    // Nothing is left of what they had beside it.
+    let kept: Vec<String> = fs::read_dir(here.join(".cache/airlock"))
+        .unwrap()
+        .map(|registry| {
+            let names = fs::read_dir(registry.unwrap().path()).unwrap();
+            let mut names: Vec<String> = names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+            names.sort();
+            names.join(" ")
+        })
+        .collect();
+    assert_eq!(kept, [".held 2.targets.json 7.snapshot.json time timestamp.json"]);
 }

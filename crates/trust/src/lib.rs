@@ -66,7 +66,7 @@ pub use registry::{Listing, Registry, RegistryAt, RegistryError, Revocation, Ver
 #[cfg(any(feature = "minisign", feature = "oms"))]
 pub use signature::{Format, KeyError, PublicKey, Roots, Signature, SignatureError, SignedBy, Verified};
 #[cfg(feature = "sign")]
-pub use signature::{Manifest, MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms};
+pub use signature::{Manifest, MinisignForm, Passphrase, PrivateKey, read_certificates, sign_minisign, sign_oms};
 #[cfg(feature = "policy")]
 pub use source::{Place, Source, SourceError};
 #[cfg(feature = "policy")]

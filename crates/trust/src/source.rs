@@ -8,7 +8,7 @@
 
 use core::fmt;
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use url::{Host, Url};
 
@@ -221,10 +221,9 @@ impl Place {
         if text.split('/').any(|part| part == "..") {
             return Err(SourceError::Dots);
         }
-        let whole = base.join(text);
-        let resolved = std::fs::canonicalize(&whole);
-        let folder = text.ends_with('/') || resolved.as_ref().is_ok_and(|path| path.is_dir());
-        let address = file(&resolved.unwrap_or(whole)).map_err(|_| SourceError::NoUrl)?;
+        let whole = resolved(&base.join(text))?;
+        let folder = text.ends_with('/') || whole.is_dir();
+        let address = file(&whole).map_err(|_| SourceError::NoUrl)?;
         Ok(Self(Some(Extent { address, folder })))
     }
 
@@ -257,6 +256,25 @@ impl fmt::Display for Place {
     }
 }
 
+/// The path with all links followed. What does not exist yet keeps its name, below what does.
+fn resolved(path: &Path) -> Result<PathBuf, SourceError> {
+    // A slash at the end would follow a link before it is looked at.
+    let path: PathBuf = path.components().collect();
+    let (mut there, mut rest) = (path.as_path(), Vec::new());
+    loop {
+        match (std::fs::canonicalize(there), there.parent(), there.file_name()) {
+            (Ok(found), ..) => return Ok(rest.into_iter().rev().fold(found, |path, name| path.join(name))),
+            // A link is there, and nobody can say to what: later, it could be another place.
+            (Err(_), ..) if std::fs::symlink_metadata(there).is_ok() => return Err(SourceError::Link),
+            (Err(_), Some(parent), Some(name)) => {
+                rest.push(name);
+                there = parent;
+            }
+            (Err(_), ..) => return Err(SourceError::NoUrl),
+        }
+    }
+}
+
 /// Has the file's URL a query?
 pub(crate) fn has_query(source: &Source) -> bool {
     source.0.as_ref().is_some_and(|located| located.query.is_some())
@@ -284,6 +302,9 @@ pub enum SourceError {
     /// Its host is none, ends in a dot, or is encoded.
     #[error("its host is missing, ends in a dot, or is spelled otherwise than in plain ASCII")]
     Host,
+    /// A part of its path is a link that leads nowhere, or in a circle.
+    #[error("a part of its path is a link that cannot be followed")]
+    Link,
     /// It is no URL.
     #[error("it is no URL")]
     NoUrl,
@@ -312,6 +333,7 @@ impl SourceError {
             Self::Encoding => "source-encoding",
             Self::Fragment => "source-fragment",
             Self::Host => "source-host",
+            Self::Link => "source-link",
             Self::NoUrl => "source-no-url",
             Self::Query => "source-query",
             Self::Scheme => "source-scheme",

@@ -146,10 +146,9 @@ pub(super) fn read(targets: &Targets) -> Result<Content, RegistryError> {
         let Ok(Digest::Sha256(sha256)) = fields.text("sha256")?.parse() else {
             return Err(RegistryError::malformed("a revoked digest is a SHA-256"));
         };
-        let name = match fields.take("name") {
-            Some(Value::String(name)) => Some(name),
-            None | Some(Value::Null) => None,
-            Some(_) => return Err(RegistryError::malformed("name is not a text")),
+        let name = match fields.0.get("name") {
+            None | Some(Value::Null) => fields.take("name").and(None),
+            Some(_) => Some(fields.text("name")?),
         };
         let (at, reason) = (fields.time("at")?, fields.text("reason")?);
         fields.end()?;
@@ -188,9 +187,10 @@ impl Fields {
     }
 
     fn texts(&mut self, key: &str) -> Result<Vec<String>, RegistryError> {
-        let flaw = || RegistryError::malformed(format_args!("{key} is no list of texts"));
+        let flaw = || RegistryError::malformed(format_args!("{key} is no list of texts, or has a long one"));
         let Some(Value::Array(list)) = self.take(key) else { return Err(flaw()) };
-        list.iter().map(|text| text.as_str().map(str::to_owned).ok_or_else(flaw)).collect()
+        let text = |value: &Value| value.as_str().filter(|text| text.len() <= MOST_TEXT).map(str::to_owned);
+        list.iter().map(|value| text(value).ok_or_else(flaw)).collect()
     }
 
     fn time(&mut self, key: &str) -> Result<SystemTime, RegistryError> {

@@ -31,7 +31,9 @@ pub enum RegistryError {
     #[error(transparent)]
     Denied(#[from] Denied),
     /// Its metadata have expired: it is no longer kept, or somebody keeps its news from us.
-    #[error("the registry's {role} metadata expired at {expires}: its keepers must renew it (airlock registry update)")]
+    #[error(
+        "the registry's {role} metadata expired at {expires}: its keepers must renew it (airlock registry update), unless this machine's clock is ahead"
+    )]
     Expired {
         /// Which role's.
         role: &'static str,

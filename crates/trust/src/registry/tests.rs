@@ -564,6 +564,13 @@ fn what_version_1_does_not_have_is_refused() {
         |targets| {
             targets["airlock"]["revoked"] = json!([{ "sha256": "00", "at": "2025-01-01T00:00:00Z", "reason": "x" }]);
         },
+        |targets| {
+            let name = "x".repeat(5_000);
+            let at = "2025-01-01T00:00:00Z";
+            targets["airlock"]["revoked"] =
+                json!([{ "sha256": "00".repeat(32), "at": at, "reason": "x", "name": name }]);
+        },
+        |targets| targets["targets"]["m"]["custom"]["airlock"]["signers"] = json!(["x".repeat(5_000)]),
         |targets| targets["targets"]["m"]["custom"]["airlock"]["added"] = json!("yesterday"),
         |targets| targets["targets"]["m"]["custom"] = json!({}),
         |targets| {

@@ -20,7 +20,9 @@ pub enum SignatureError {
     #[error("a certificate of an authority stands in the place of a signer's, or the other way round")]
     CertificateAuthority,
     /// A certificate that is no longer valid.
-    #[error("a certificate of the signature has expired: the model must be signed again with a valid one")]
+    #[error(
+        "a certificate of the signature has expired: the model must be signed again with a valid one, unless this machine's clock is ahead"
+    )]
     CertificateExpired,
     /// A path of certificates that breaks another rule.
     #[error("the signature's certificates do not lead to a root that is trusted: {rule}")]

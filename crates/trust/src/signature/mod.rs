@@ -25,7 +25,7 @@ pub use key::{PublicKey, Roots, SignedBy};
 #[cfg(feature = "sign")]
 pub use oms::Manifest;
 #[cfg(feature = "sign")]
-pub use sign::{MinisignForm, Passphrase, PrivateKey, sign_minisign, sign_oms};
+pub use sign::{MinisignForm, Passphrase, PrivateKey, read_certificates, sign_minisign, sign_oms};
 
 use crate::{Clock, Digests, LockFile, files};
 

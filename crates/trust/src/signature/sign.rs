@@ -22,7 +22,7 @@ use rustls_pki_types::CertificateDer;
 use rustls_pki_types::pem::PemObject as _;
 use zeroize::Zeroizing;
 
-use super::key::{Kind, MOST_KEY_BYTES};
+use super::key::{Kind, MOST_KEY_BYTES, MOST_ROOTS_BYTES};
 use super::oms::{self, Curve, EcKey, Manifest};
 use super::{KeyError, PublicKey, minisign as public};
 use crate::files;
@@ -77,7 +77,8 @@ impl PrivateKey {
         let file = files::open(path)?;
         let text = take(&file)?;
         // Everybody may read the public half, and whoever gives it by mistake has nothing to hide.
-        check_mode(&file).map_err(|exposed| if PublicKey::parse(&text).is_ok() { KeyError::Public } else { exposed })?;
+        check_mode(&file)
+            .map_err(|exposed| if PublicKey::parse(&text).is_ok() { KeyError::Public } else { exposed })?;
         Self::parse(&text, passphrase)
     }
 
@@ -209,6 +210,15 @@ fn ed25519(secret: &minisign::SecretKey) -> Result<Ed25519KeyPair, KeyError> {
     let bytes = Zeroizing::new(secret.to_bytes());
     let (seed, point) = bytes.get(62..126).and_then(|key| key.split_at_checked(32)).ok_or(MALFORMED)?;
     Ed25519KeyPair::from_seed_and_public_key(seed, point).map_err(|_| MALFORMED)
+}
+
+/// Reads certificates for [`sign_oms`] from a regular file.
+///
+/// # Errors
+///
+/// [`KeyError::Io`] if it cannot be read, [`KeyError::TooLarge`] if it is longer than certificates are.
+pub fn read_certificates(path: &Path) -> Result<Vec<u8>, KeyError> {
+    files::read(path, MOST_ROOTS_BYTES)?.ok_or(KeyError::TooLarge { most: MOST_ROOTS_BYTES })
 }
 
 /// Signs a model's files as a Sigstore bundle, with a bare key, or with the key and the certificates (PEM, the signer's
