@@ -418,18 +418,18 @@ function new_options((limits, evidence, policy, types))
     error = Ref{UInt64}(0)
     GC.@preserve options error begin
         for (name, granted) in limits
-            granted isa Integer && 0 <= granted <= typemax(UInt64) ||
-                throw(ArgumentError("the limit `$name` is a number of 0 and more, not $(repr(granted))"))
+            is_number = granted isa Integer && 0 <= granted <= typemax(UInt64)
             status = with_text(String(name)) do ptr, len
-                airlock_options_limit(options.number, ptr, len, UInt64(granted), address(error))
+                airlock_options_limit(options.number, ptr, len, is_number ? UInt64(granted) : UInt64(0), address(error))
             end
             try
                 check(status, error, "")
             catch e
                 # Whatever is no other option was taken for a limit.
                 e isa UsageError && e.code === Symbol("unknown-limit") && throw(no_option(name, e))
-                rethrow()
+                is_number && rethrow()
             end
+            is_number || throw(ArgumentError("the limit `$name` is a number of 0 and more, not $(repr(granted))"))
         end
         for (kind, value) in evidence
             status = with_text(String(kind)) do kind_ptr, kind_len

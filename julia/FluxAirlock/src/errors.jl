@@ -181,6 +181,8 @@ function Base.showerror(io::IO, e::NotVerified)
         print(io, "`airlock policy explain FILE` says which rule it meets.")
     elseif e.code === Symbol("registry-revoked")
         print(io, "\nWhoever keeps the registry has taken the file back, for the reason above. Get another one.")
+    elseif e.code === Symbol("registry-root")
+        print(io, "\nThis says nothing about the file: `root` is the path of the registry's root metadata, which you have from elsewhere.")
     elseif e.code in REGISTRY_AWAY
         print(io, "\nThis says nothing about the file: nobody knows what was revoked meanwhile. Try again when the registry can be asked.")
     else

@@ -1,5 +1,5 @@
 # Why a file may be opened: signatures, registries and policies. The signatures were made with `airlock sign`, by the keys that
-# the fuzzer has; registries expire, and are tried where they can be made, in the tests of the C interface.
+# the fuzzer has, and the registry with `airlock registry`, for a hundred years, by a key that is gone.
 
 vouched(name) = joinpath(@__DIR__, "vouched", name)
 
@@ -49,8 +49,24 @@ end
     e = thrown(() -> load(DENSE; signature = "none.sig", public_key = "none.pub"))
     @test e isa InputError && occursin(r"none\.(sig|pub): ", message(e))
     e = thrown(() -> load(DENSE; registry = mktempdir(), root = DENSE, cache = mktempdir()))
-    @test e isa NotVerified && e.code === Symbol("registry-unreachable")
+    @test e isa NotVerified && e.code === Symbol("registry-root")
     @test occursin("says nothing about the file", message(e))
+    known = (root = vouched("registry.root.json"), cache = mktempdir())
+    e = thrown(() -> load(DENSE; registry = mktempdir(), known...))
+    @test e isa NotVerified && e.code === Symbol("registry-unreachable")
+    @test occursin("Try again", message(e))
+    asked = (registry = vouched("registry"), known...)
+    m = load(DENSE; asked...)
+    e = only(FluxAirlock.evidence(m))
+    @test (e.kind, e.name, e.digest, e.version) == (:registry, "dense.bson", digest(DENSE), 4)
+    @test load(read(DENSE); name = "dense.bson", asked...) isa FluxAirlock.Model
+    @test load(DENSE; asked..., offline = true) isa FluxAirlock.Model
+    @test thrown(() -> load(DENSE; asked..., name = "other.bson")).code === Symbol("registry-unlisted")
+    revoked = fixture("flux-0.16.9", "chain_named.bson")
+    e = thrown(() -> load(revoked; asked..., pin = digest(revoked), name = ""))
+    @test e isa NotVerified && e.code === Symbol("registry-revoked")
+    @test occursin("made for a test", message(e)) && occursin("taken the file back", message(e))
+    @test load(DENSE; asked..., pin = digest(DENSE), name = "") isa FluxAirlock.Model
 end
 
 @testset "a policy is held to, whether it is named or found" begin

@@ -153,10 +153,11 @@ end
     @test [tensor["path"] for tensor in report["tensors"]] == keys(arrays(m))
     @test [tensor["sha256"] for tensor in report["tensors"]] == [bytes2hex(sha256(raw(a))) for a in values(arrays(m))]
     @test JSON.parse(FluxAirlock.inspect(joinpath(CORPUS, "reject", "array_data_missing.bson")))["verdict"] == "refused"
-    bytes = read(DENSE)
-    for described in (FluxAirlock.inspect(bytes; name = "mine"), open(io -> FluxAirlock.inspect(io; name = "mine"), DENSE))
-        report = JSON.parse(described)
-        @test report["file"]["path"] == "mine" && report["file"]["bytes"] == length(bytes)
+    dense = fixture("flux-0.16.9", "dense.bson")
+    bytes = read(dense)
+    for described in (FluxAirlock.inspect(bytes; name = "mine"), open(io -> FluxAirlock.inspect(io; name = "mine"), dense))
+        told = JSON.parse(described)
+        @test told["file"]["path"] == "mine" && told["file"]["bytes"] == length(bytes)
     end
     @test JSON.parse(FluxAirlock.inspect(UInt8[]))["verdict"] == "refused"
     @test written_by(m).flux !== nothing
