@@ -540,7 +540,7 @@ impl AirlockBuilder {
 
     /// Keeps memory for so many instances, zeroed between files: it need not be had from the system and given back for each.
     /// Up to 512 KiB of each stay in use, and more in other places once there were larger files: 4 MiB above 32 KiB, 16 MiB above
-    /// 512 KiB. More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
+    /// 512 KiB, 32 MiB above 2 MiB. More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
     /// Default: as many as there are cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {
         self.pooling = Some(instances);

@@ -54,7 +54,7 @@ struct Pool {
     most_file_bytes: usize,
     /// What is kept of each place between files.
     kept_bytes: usize,
-    /// Made for the first file; `None` where the machine cannot reserve it.
+    /// Made when it is needed first; `None` where the machine cannot reserve it.
     starter: OnceLock<Option<Starter>>,
 }
 
@@ -401,9 +401,10 @@ const REFUSED: u8 = 1;
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 /// What a pooled instance can have of memory.
 const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
-/// The pools: the most bytes that a file there has, and how many are kept of each place. The structure of files larger than all these may need more than a place has, and for their weights
-/// memory of their own costs nothing that counts.
-const POOLS: [(usize, usize); 3] = [(32 << 10, 512 << 10), (512 << 10, 4 << 20), (8 << 20, 16 << 20)];
+/// The pools: the most bytes that a file there has, and how many are kept of each place. The structure of files larger than
+/// all these may need more than a place has, and for their weights memory of their own costs nothing that counts.
+const POOLS: [(usize, usize); 4] =
+    [(32 << 10, 512 << 10), (512 << 10, 4 << 20), (2 << 20, 16 << 20), (8 << 20, 32 << 20)];
 /// The guest's table has one page.
 const KEPT_TABLE_BYTES: usize = 64 << 10;
 
