@@ -231,15 +231,16 @@ impl Pending {
     pub(crate) fn whole(self) -> Result<Evidence, Failure> {
         let Some(Asking { at, loaded, name }) = self.registry else { return Ok(self.evidence) };
         let registry = if let Some(registry) = loaded.get() {
-            registry
+            registry.clone()
         } else {
             let registry = at.load(Clock::system())?;
-            // Two threads may both have asked, and one answer is kept.
-            loaded.get_or_init(|| registry)
+            // Two threads may both have asked. One answer is kept, and each believes its own, which may know of more.
+            let _ = loaded.set(registry.clone());
+            registry
         };
         Ok(match name {
-            Some(name) => self.evidence.and_registry(registry, &name),
-            None => self.evidence.and_not_revoked(registry),
+            Some(name) => self.evidence.and_registry(&registry, &name),
+            None => self.evidence.and_not_revoked(&registry),
         })
     }
 }

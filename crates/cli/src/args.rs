@@ -476,9 +476,9 @@ Examples:
     Rotate {
         #[command(flatten)]
         keeping: Keeping,
-        /// The role.
-        #[arg(long)]
-        role: RoleArg,
+        /// The roles. Those with the same keys change together.
+        #[arg(long, required = true)]
+        role: Vec<RoleArg>,
         /// Public keys to add.
         #[arg(long, value_name = "PEM")]
         add: Vec<PathBuf>,

@@ -121,7 +121,7 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
             }
             let cache = cache(cache_folder.as_deref())?;
             let keeper = Keeper::init(folder, &cache, &new, Clock::system()).map_err(failed)?;
-            outside(root_file, folder)?;
+            outside(root_file, &cache, folder)?;
             let root = keeper.publish(&all, lifetimes(days), Clock::system()).map_err(failed)?.root;
             to_file(root_file, Overwrite::No, |out| Ok(out.write_all(&root)?))
                 .map_err(|error| unwritten(root_file, &error))?;
@@ -145,15 +145,21 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
             })
         }
         RegistryAction::Update { keeping, .. } => change(keeping, terminal, |_| Ok(vec![("RENEWED", String::new())])),
-        RegistryAction::Revoke { keeping, reason, what } => change(keeping, terminal, |keeper| {
-            let listed = keeper.models().find(|(name, _)| name == what).map(|(_, listing)| listing.digest());
-            let digest = listed.or_else(|| what.parse().ok());
-            let Some(Digest::Sha256(sha256)) = digest else {
-                return Err(KeeperError::Unlisted { name: what.clone() });
-            };
-            keeper.revoke(sha256, reason, Clock::system());
-            Ok(said("REVOKED", what, &Digest::Sha256(sha256)))
-        }),
+        RegistryAction::Revoke { keeping, reason, what } => {
+            // First of all, since a model could be listed under a name that looks like the digest of another one.
+            let given: Option<Digest> = what.parse().ok();
+            if given.is_some_and(|digest| !matches!(digest, Digest::Sha256(_))) {
+                return Err(Failure::usage("a registry knows files by their SHA-256: give sha256:HEX, or the name"));
+            }
+            change(keeping, terminal, |keeper| {
+                let listed = || keeper.models().find(|(name, _)| name == what).map(|(_, listing)| listing.digest());
+                let Some(Digest::Sha256(sha256)) = given.or_else(listed) else {
+                    return Err(KeeperError::Unlisted { name: what.clone() });
+                };
+                keeper.revoke(sha256, reason, Clock::system());
+                Ok(said("REVOKED", what, &Digest::Sha256(sha256)))
+            })
+        }
         RegistryAction::Rotate { keeping, role, add, remove, threshold } => {
             let read = |paths: &[PathBuf]| -> Result<Vec<PublicKey>, Failure> {
                 let read = |path: &PathBuf| PublicKey::read(path).map_err(|error| sign::unusable(path, &error));
@@ -161,8 +167,12 @@ pub(crate) fn run(action: &RegistryAction, terminal: &mut Terminal) -> Result<St
             };
             let (add, remove) = (read(add)?, read(remove)?);
             change(keeping, terminal, |keeper| {
-                keeper.rotate(role_of(*role), &add, &remove, *threshold)?;
-                Ok(vec![("ROTATED", role_of(*role).name().to_owned())])
+                let rotate = |role: &RoleArg| {
+                    let role = role_of(*role);
+                    keeper.rotate(role, &add, &remove, *threshold)?;
+                    Ok(("ROTATED", role.name().to_owned()))
+                };
+                role.iter().map(rotate).collect()
             })
         }
         RegistryAction::List { kept } => {
@@ -243,6 +253,9 @@ fn change(
     // The keys first: a passphrase that is wrong must not cost a copy of the file.
     let keys = keys(&keeping.key, keeping.passphrase_file.as_deref())?;
     let mut keeper = open(&keeping.kept)?;
+    if keeper.is_new_here() {
+        terminal.remark("nothing was seen of this registry here before: if its folder is an old one that was put back, nobody notices");
+    }
     let said = change(&mut keeper).map_err(failed)?;
     let versions = keeper.publish(&keys, lifetimes(&keeping.days), Clock::system()).map_err(failed)?.versions;
     for (word, what) in said {
@@ -253,18 +266,21 @@ fn change(
 }
 
 fn open(kept: &Kept) -> Result<Keeper, Failure> {
-    outside(&kept.root, &kept.folder)?;
     let (root, cache) = (read_root(&kept.root)?, cache(kept.cache.as_deref())?);
+    outside(&kept.root, &cache, &kept.folder)?;
     Keeper::open(&kept.folder, &root, &cache, Clock::system()).map_err(|error| failed(&kept.folder, &error))
 }
 
-/// A root that lies in the registry is anybody's who can write to it.
-fn outside(root: &Path, folder: &Path) -> Result<(), Failure> {
+/// What lies in the registry is anybody's who can write to it.
+fn outside(root: &Path, cache: &Path, folder: &Path) -> Result<(), Failure> {
     let parent = root.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let (Ok(parent), Ok(folder)) = (fs::canonicalize(parent), fs::canonicalize(folder)) else { return Ok(()) };
-    if parent.starts_with(folder) {
+    let real = fs::canonicalize(root).or_else(|_| fs::canonicalize(parent));
+    let real = real.map_err(|error| Failure::new(format!("{}: {error}", text::name(root.as_os_str()))))?;
+    let Ok(folder) = fs::canonicalize(folder) else { return Ok(()) };
+    let within = |path: &Path| path.starts_with(&folder);
+    if within(&real) || within(&fs::canonicalize(cache).unwrap_or_else(|_| cache.to_owned())) {
         return Err(Failure::usage(
-            "the root that is trusted lies in the registry, where whoever can write to it can put another one: keep it elsewhere",
+            "what is known of a registry beforehand (--root, --cache) lies in it, where whoever can write to it can change it: keep it elsewhere",
         ));
     }
     Ok(())

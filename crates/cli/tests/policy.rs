@@ -231,17 +231,10 @@ fn keys_are_rotated_and_what_is_old_is_refused() {
     let here = place.path();
     run(here, &format!("get {FROM} mnist/lenet")).ends_with(0);
     key(here, "new");
-    let rotate = |role: &str| {
-        let keys = "--key root1.pem --key root2.pem --key models.pem --key online.pem --key new.pem";
-        run(
-            here,
-            &format!(
-                "registry rotate --folder registry --root root.json {keys} --role {role} --add new.pub --remove online.pub"
-            ),
-        )
-    };
-    assert_eq!(rotate("timestamp").ends_with(0).stdout, "ROTATED timestamp\n");
-    assert_eq!(rotate("snapshot").ends_with(0).stdout, "ROTATED snapshot\n");
+    // Without the old key, which may be somebody else's by now.
+    let keys = "--key root1.pem --key root2.pem --key new.pem --role timestamp --role snapshot";
+    let rotate = format!("registry rotate --folder registry --root root.json {keys} --add new.pub --remove online.pub");
+    assert_eq!(run(here, &rotate).ends_with(0).stdout, "ROTATED timestamp\nROTATED snapshot\n");
     run(here, "registry update --folder registry --root root.json --key online.pem")
         .ends_with(2)
         .complains("registry-keys");
@@ -315,13 +308,31 @@ fn every_mistake_has_a_sentence_that_says_what_to_do() {
         .ends_with(2)
         .complains("there is a registry in registry already");
     run(here, &format!("registry init new --root root.json {init}")).ends_with(2).complains("root.json");
-    run(here, &format!("registry init new --root new/root.json {init}")).ends_with(2).complains("keep it elsewhere");
+    fs::create_dir(here.join("new")).unwrap();
+    run(here, &format!("registry init new --root new/other.json {init}")).ends_with(2).complains("keep it elsewhere");
+    run(here, &format!("registry init new --root other.json --cache new/c {init}")).ends_with(2).complains("--cache");
+    run(here, &format!("registry init new --root nowhere/other.json {init}"))
+        .ends_with(2)
+        .complains("nowhere/other.json");
     assert!(!here.join("new/metadata/1.root.json").exists());
     run(here, "registry list --folder registry --root registry/metadata/1.root.json")
         .ends_with(2)
         .complains("keep it elsewhere");
     let revoke = "registry revoke --folder registry --root root.json --key models.pem --key online.pem --reason x";
     run(here, &format!("{revoke} other")).ends_with(2).complains("the registry has no model \"other\"");
+    run(here, &format!("{revoke} sha512:{}", "ab".repeat(64))).ends_with(2).complains("by their SHA-256");
+    // A name that looks like the digest of another file does not stand for its own.
+    let digest = format!("sha256:{}", "ab".repeat(32));
+    let add = "registry add --folder registry --root root.json --key models.pem --key online.pem";
+    run(here, &format!("{add} {digest} m.bson")).ends_with(0);
+    run(here, &format!("{revoke} {digest}")).ends_with(0);
+    let listed = run(here, "registry list --folder registry --root root.json");
+    assert!(listed.ends_with(0).stdout.contains(&format!("REVOKED {digest}")), "{listed:?}");
+    let elsewhere = run(here, "registry list --folder registry --root root.json --cache fresh2");
+    assert_eq!(elsewhere.ends_with(0).stdout, listed.stdout);
+    run(here, "registry update --folder registry --root root.json --cache fresh3 --key online.pem")
+        .ends_with(0)
+        .complains("nothing was seen of this registry here before");
 }
 
 #[test]

@@ -18,6 +18,19 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
     Ok(file)
 }
 
+/// The file by whose lock a folder is held. It is made at first, and what else may be there is not waited for.
+pub(crate) fn held(folder: &Path) -> io::Result<File> {
+    let path = folder.join(".held");
+    match OpenOptions::new().write(true).create_new(true).open(&path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+        made => return made,
+    }
+    if !fs::symlink_metadata(&path)?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, ".held is no regular file"));
+    }
+    OpenOptions::new().read(true).write(true).open(&path)
+}
+
 /// The content of an open file; `None` if it has more than `most` bytes.
 pub(crate) fn take(file: &File, most: u64) -> io::Result<Option<Vec<u8>>> {
     let mut bytes = Vec::new();
@@ -30,17 +43,23 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Option<Vec<u8>>> {
     take(&open(path)?, most)
 }
 
-/// Writes a file so that `path` has its old content or its new one, whatever happens in between: to a new file in the same
-/// folder, synced, then renamed. A `path` that is a link keeps being one. If it fails, nothing is left behind.
+/// Writes a file so that `path` has its old content or its new one, whatever happens in between. A `path` that is a link
+/// keeps being one. If it fails, nothing is left behind.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // A link is followed, so that it is not replaced by a file; a path that does not exist yet stays as it is.
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let folder = folder_of(&path);
+    put(&fs::canonicalize(path).unwrap_or_else(|_| path.to_owned()), bytes)
+}
+
+/// The same, in a folder that others may write to: a link is replaced, and what it leads to stays as it is.
+///
+/// It is written to a new file in the same folder, synced, then renamed.
+pub(crate) fn put(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = folder_of(path);
     let (mut file, temporary) = Temporary::create(folder)?;
     file.write_all(bytes)?;
     file.sync_all()?;
     drop(file);
-    temporary.rename(&path)?;
+    temporary.rename(path)?;
     // The new name itself must survive a power cut too. Only Unix can sync a folder.
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;

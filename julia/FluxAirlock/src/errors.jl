@@ -164,7 +164,9 @@ end
 more(granted) = granted > typemax(UInt64) ÷ 2 ? typemax(UInt64) : max(2granted, UInt64(1))
 
 # A registry of which nothing is known that holds today.
-const REGISTRY_AWAY = Symbol.(("registry-expired", "registry-unreachable", "registry-clock", "registry-cache"))
+const REGISTRY_AWAY = Symbol.(("registry-expired", "registry-unreachable"))
+# One that is believed, and does not say what it would have to.
+const REGISTRY_SILENT = Symbol.(("registry-unlisted", "registry-signer"))
 
 function Base.showerror(io::IO, e::NotVerified)
     print(io, "NotVerified: ", subject(e.file), " is refused: ", e.message, " [", e.code, "]")
@@ -185,6 +187,10 @@ function Base.showerror(io::IO, e::NotVerified)
         print(io, "\nThis says nothing about the file: `root` is the path of the registry's root metadata, which you have from elsewhere.")
     elseif e.code in REGISTRY_AWAY
         print(io, "\nThis says nothing about the file: nobody knows what was revoked meanwhile. Try again when the registry can be asked.")
+    elseif e.code in REGISTRY_SILENT
+        print(io, "\nThe registry does not vouch for these bytes under this name. Do not use the file until you know why.")
+    elseif startswith(String(e.code), "registry-")
+        print(io, "\nThis says nothing about the file: what there is of the registry is not believed.")
     else
         print(io, "\nThe bytes are others than those that were vouched for, or nobody vouched for them. Do not use the file until you know why.")
     end

@@ -6,7 +6,7 @@
 //! each file whole. Private keys never lie in the folder.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs::{self, File, TryLockError};
 use std::io::{Read as _, Write as _};
 use std::num::NonZeroU64;
 use std::path::{Path, PathBuf};
@@ -25,7 +25,8 @@ use tough::schema::{
 
 use super::content::{self, Listing, OBJECT, Revocation};
 use super::shelf::{self, stored_name};
-use super::{RegistryAt, RegistryError, TARGETS, Versions, metadata_folder, update};
+use super::update::{self, Cache, begins_anew};
+use super::{METADATA, RegistryAt, RegistryError, TARGETS, Versions, metadata_folder};
 use crate::files::{self, Temporary, folder_of};
 use crate::{Clock, Digest, KeyError, NameFlaw, PrivateKey, PublicKey, Source, name};
 
@@ -118,6 +119,8 @@ pub struct Keeper {
     /// The same as a user has it: with a root from elsewhere, and what was seen.
     at: RegistryAt,
     root: Signed<Root>,
+    /// As it was read, or will be written.
+    root_bytes: Vec<u8>,
     /// The root that was published last, which must agree to a newer one.
     old_root: Option<Signed<Root>>,
     targets: Signed<Targets>,
@@ -125,7 +128,11 @@ pub struct Keeper {
     timestamp: Signed<Timestamp>,
     models: BTreeMap<String, Listing>,
     revoked: BTreeMap<[u8; 32], Revocation>,
+    /// The list as it was read, whose digest the snapshot has.
+    targets_bytes: Vec<u8>,
     targets_changed: bool,
+    is_new: bool,
+    cache: Cache,
     _held: File,
 }
 
@@ -137,10 +144,10 @@ impl Keeper {
     ///
     /// [`KeeperError`], which says what to do.
     pub fn init(folder: &Path, cache: &Path, new: &NewRegistry, clock: Clock) -> Result<Self, KeeperError> {
-        if metadata_folder(folder).join("timestamp.json").exists()
-            || metadata_folder(folder).join("1.root.json").exists()
-        {
-            return Err(KeeperError::Exists { folder: folder.to_owned() });
+        let is_there = |name: &str| fs::symlink_metadata(metadata_folder(folder).join(name)).is_ok();
+        let exists = || KeeperError::Exists { folder: folder.to_owned() };
+        if is_there("timestamp.json") || is_there("1.root.json") {
+            return Err(exists());
         }
         let (mut keys, mut roles) = (HashMap::new(), HashMap::new());
         for role in Role::ALL {
@@ -161,18 +168,29 @@ impl Keeper {
         targets.delegations = None;
         fs::create_dir_all(metadata_folder(folder))?;
         fs::create_dir_all(folder.join(TARGETS))?;
+        let held = hold(folder)?;
+        // Two may begin at once.
+        if is_there("timestamp.json") || is_there("1.root.json") {
+            return Err(exists());
+        }
+        let at = RegistryAt::folder(folder, [], cache);
+        let cache = update::begin(&at)?;
         Ok(Self {
             folder: folder.to_owned(),
-            at: RegistryAt::folder(folder, [], cache),
+            at,
             root: unsigned(root),
+            root_bytes: Vec::new(),
             old_root: None,
             targets: unsigned(targets),
             snapshot: unsigned(Snapshot::new(SPEC_VERSION.to_owned(), NonZeroU64::MIN, now)),
             timestamp: unsigned(Timestamp::new(SPEC_VERSION.to_owned(), NonZeroU64::MIN, now)),
             models: BTreeMap::new(),
             revoked: BTreeMap::new(),
+            targets_bytes: Vec::new(),
             targets_changed: true,
-            _held: hold(folder)?,
+            is_new: false,
+            cache,
+            _held: held,
         })
     }
 
@@ -185,9 +203,16 @@ impl Keeper {
     /// [`KeeperError`], which says what to do.
     pub fn open(folder: &Path, root: &[u8], cache: &Path, clock: Clock) -> Result<Self, KeeperError> {
         let held = hold(folder)?;
+        for name in [METADATA, TARGETS] {
+            if fs::symlink_metadata(folder.join(name)).is_ok_and(|metadata| !metadata.is_dir()) {
+                return Err(RegistryError::malformed(format_args!("{name} is no folder")).into());
+            }
+        }
         let at = RegistryAt::folder(folder, root, cache);
-        let update::Verified { repository, models, revoked, .. } = update::open(&at, clock)?;
+        let (cache, verified) = update::open(&at, clock)?;
+        let update::Verified { repository, models, revoked, root: root_bytes, is_new, mut given } = verified;
         let root = repository.root().clone();
+        let list = format!("{}.targets.json", repository.targets().signed.version);
         // The verifier ends with the last root that can be read; a keeper would write over the next one.
         let next = format!("{}.root.json", next(root.signed.version, false)?);
         if fs::symlink_metadata(metadata_folder(folder).join(&next)).is_ok() {
@@ -198,14 +223,24 @@ impl Keeper {
             at,
             old_root: Some(root.clone()),
             root,
+            root_bytes,
             targets: repository.targets().clone(),
             snapshot: repository.snapshot().clone(),
             timestamp: repository.timestamp().clone(),
             models,
             revoked,
+            targets_bytes: given.remove(&list).unwrap_or_default(),
             targets_changed: false,
+            is_new,
+            cache,
             _held: held,
         })
+    }
+
+    /// Is this the first that is seen of the registry, with this cache? Then nobody can tell that it was put back.
+    #[must_use]
+    pub const fn is_new_here(&self) -> bool {
+        self.is_new
     }
 
     /// All models by name.
@@ -373,6 +408,7 @@ impl Keeper {
             if self.old_root.is_none() {
                 self.at.root.clone_from(&bytes);
             }
+            self.root_bytes.clone_from(&bytes);
             files.insert(format!("{}.root.json", self.root.signed.version), bytes);
         }
         let root = &self.root.signed;
@@ -389,7 +425,8 @@ impl Keeper {
             targets.targets = targets_of(&self.models)?;
             targets._extra.insert(OBJECT.to_owned(), content::whole(self.revoked.values()));
             self.targets.signatures = sign(root, Role::Targets, targets, &keys)?;
-            files.insert(format!("{}.targets.json", targets.version), to_bytes(&self.targets)?);
+            self.targets_bytes = to_bytes(&self.targets)?;
+            files.insert(format!("{}.targets.json", self.targets.signed.version), self.targets_bytes.clone());
         }
 
         let snapshot = &mut self.snapshot.signed;
@@ -397,8 +434,8 @@ impl Keeper {
             snapshot.version = next(snapshot.version, rotated)?;
         }
         snapshot.expires = timestamp(after(now, lifetimes.snapshot))?;
-        let targets = to_bytes(&self.targets)?;
-        snapshot.meta = HashMap::from([("targets.json".to_owned(), meta(&targets, self.targets.signed.version))]);
+        let list = meta(&self.targets_bytes, self.targets.signed.version);
+        snapshot.meta = HashMap::from([("targets.json".to_owned(), list)]);
         self.snapshot.signatures = sign(root, Role::Snapshot, snapshot, &keys)?;
         let snapshot = to_bytes(&self.snapshot)?;
 
@@ -413,7 +450,7 @@ impl Keeper {
         files.insert(format!("{version}.snapshot.json"), snapshot);
         files.insert("timestamp.json".to_owned(), to_bytes(&self.timestamp)?);
         self.write(&Arc::new(files))?;
-        Ok(Published { root: to_bytes(&self.root)?, versions: self.versions() })
+        Ok(Published { versions: self.versions(), root: self.root_bytes })
     }
 
     /// Writes metadata that hold: what others refer to first. A root that was changed counts with the timestamp, and both are
@@ -427,9 +464,19 @@ impl Keeper {
         }
         let mut order: Vec<_> = files.iter().collect();
         order.sort_by_key(|(name, _)| (*name == "timestamp.json", name.ends_with(".root.json")));
-        update::publish(&self.at, Arc::clone(files), || {
+        update::publish(&self.at, &self.cache, Arc::clone(files), || {
             let metadata = metadata_folder(&self.folder);
-            order.into_iter().try_for_each(|(name, bytes)| Ok(files::replace(&metadata.join(name), bytes)?))
+            let mut root = None;
+            for (name, bytes) in order {
+                let path = metadata.join(name);
+                if let Err(error) = files::put(&path, bytes) {
+                    // A new root without a timestamp that its keys have signed is a registry that nobody can open.
+                    let _ = root.map(fs::remove_file);
+                    return Err(error.into());
+                }
+                root = name.ends_with(".root.json").then_some(path);
+            }
+            Ok(())
         })
     }
 
@@ -469,6 +516,9 @@ pub enum KeeperError {
         /// Where.
         folder: PathBuf,
     },
+    /// Somebody else changes it now.
+    #[error("somebody else is at work in the registry's folder, or holds its file .held: try again")]
+    Held,
     /// It cannot be read or written.
     #[error("the registry's folder cannot be read or written: {0}")]
     Io(#[from] std::io::Error),
@@ -547,6 +597,7 @@ impl KeeperError {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::Exists { .. } => "registry-exists",
+            Self::Held => "registry-held",
             Self::Io(_) => "registry-io",
             Self::Key(error) => error.code(),
             Self::Keys { .. } => "registry-keys",
@@ -564,10 +615,14 @@ impl KeeperError {
     }
 }
 
+/// Holds the folder while it is changed. Whoever can write there could hold it for ever, so that it is not waited for.
 fn hold(folder: &Path) -> Result<File, KeeperError> {
-    let held = File::options().create(true).truncate(false).write(true).open(folder.join(".held"))?;
-    held.lock()?;
-    Ok(held)
+    let held = files::held(folder)?;
+    match held.try_lock() {
+        Ok(()) => Ok(held),
+        Err(TryLockError::WouldBlock) => Err(KeeperError::Held),
+        Err(TryLockError::Error(error)) => Err(error.into()),
+    }
 }
 
 const fn unsigned<T>(signed: T) -> Signed<T> {
@@ -704,6 +759,10 @@ fn take(
         copy.sync_all()?;
         let path = folder.join(TARGETS).join(stored_name(name, &Digest::Sha256(sha256)));
         fs::create_dir_all(folder_of(&path))?;
+        // A part of the name may be a link that somebody put there.
+        if !fs::canonicalize(folder_of(&path))?.starts_with(fs::canonicalize(folder.join(TARGETS))?) {
+            return Err(RegistryError::malformed("a folder of the models leads elsewhere").into());
+        }
         temporary.rename(&path)?;
     }
     Ok((bytes, sha256))
@@ -714,15 +773,6 @@ fn next(version: NonZeroU64, anew: bool) -> Result<NonZeroU64, KeeperError> {
     let next = version.checked_add(1).or(anew.then_some(NonZeroU64::MIN));
     next.ok_or_else(|| {
         RegistryError::malformed("there is no higher version: rotate the keys that have signed it").into()
-    })
-}
-
-/// Whoever could sign a snapshot or a timestamp could give it the highest version of all. With other keys, nobody compares
-/// with those versions any more.
-fn begins_anew(old: &Root, new: &Root) -> bool {
-    [RoleType::Snapshot, RoleType::Timestamp].iter().any(|role| {
-        let keys = |root: &Root| root.roles.get(role).map(|keys| keys.keyids.clone());
-        keys(old) != keys(new)
     })
 }
 

@@ -503,6 +503,7 @@ fn keys_of_ed25519_are_verified() {
     timestamp(&pair);
     assert!(place.load(day(1)).unwrap().check("m", 3, &digests(b"abc"), day(1)).is_ok());
     // Its keepers sign with keys of P-256, and are told that these are not the registry's.
+    fs::remove_dir_all(place.keepers()).unwrap();
     let error = Place::publish(place.keeper(), &[&place.targets, &place.online], day(1)).unwrap_err();
     assert_eq!(error.code(), "registry-keys");
     timestamp(&thief);
@@ -696,6 +697,152 @@ fn a_folder_that_was_put_back_is_not_signed() {
     place.put_back(&before);
     // Or the next list would be newer than the revocation, and without it.
     assert_eq!(place.open().unwrap_err().code(), "registry-rollback");
+}
+
+#[test]
+fn a_long_list_is_renewed_without_its_keys() {
+    let place = Place::new();
+    let mut keeper = place.keeper();
+    for number in 0..20_u8 {
+        let path = place.folder.join("n.bson");
+        fs::write(&path, [number]).unwrap();
+        keeper.add(&format!("models/{number}"), &path, &STORED, day(0)).unwrap();
+    }
+    Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    for weeks in 1..4 {
+        let versions = Place::publish(place.keeper(), &[&place.online], day(weeks)).unwrap();
+        assert_eq!(versions.targets, 2);
+        assert_eq!(place.load(day(weeks)).unwrap().models().len(), 21);
+    }
+    // And the root that is told is the one that lies there.
+    let keys: Vec<PrivateKey> = [&place.online].map(Secret::again).into();
+    let published = place.keeper().publish(&keys, Lifetimes::default(), day(4)).unwrap();
+    assert_eq!(published.root, fs::read(place.file("1.root.json")).unwrap());
+}
+
+#[test]
+fn two_keepers_do_not_publish_the_same_version() {
+    let place = Place::new();
+    let first = place.keeper();
+    assert_eq!(place.open().unwrap_err().code(), "registry-held");
+    // Whoever can write to the folder can take the lock there away. What was seen is held as well.
+    fs::remove_file(place.registry().join(".held")).unwrap();
+    std::thread::scope(|scope| {
+        let second = scope.spawn(|| {
+            let mut keeper = place.keeper();
+            keeper.revoke(digests(b"abc").sha256.unwrap(), "it lies", day(0));
+            Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap()
+        });
+        let versions = Place::publish(first, &[&place.targets, &place.online], day(0)).unwrap();
+        assert_eq!((versions.targets, second.join().unwrap().targets), (2, 3));
+    });
+    assert_eq!(place.load(day(0)).unwrap().revoked().len(), 1);
+}
+
+#[test]
+fn one_version_has_one_content() {
+    let place = Place::new();
+    let before = place.copy_metadata();
+    let mut keeper = place.keeper();
+    keeper.revoke(digests(b"abc").sha256.unwrap(), "it lies", day(0));
+    Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    place.load(day(0)).unwrap();
+    // A keeper who has never seen it is shown the old folder, and signs another version 2.
+    place.put_back(&before);
+    let other = place.folder.join("other");
+    let keeper = Keeper::open(&place.registry(), &place.first_root, &other, day(0)).unwrap();
+    assert!(keeper.is_new_here());
+    Place::publish(keeper, &[&place.targets, &place.online], day(0)).unwrap();
+    assert_eq!(place.code(day(0)), "registry-rollback");
+    assert_eq!(place.open().unwrap_err().code(), "registry-rollback");
+}
+
+#[test]
+fn every_root_on_the_way_has_each_key_once() {
+    let place = Place::new();
+    let [one, two] = [&place.root[0], &place.root[1]];
+    let version = |number: u64, keys: &[&Secret], change: &dyn Fn(&mut Value)| {
+        fs::copy(place.file(&format!("{}.root.json", number - 1)), place.file(&format!("{number}.root.json"))).unwrap();
+        place.forge::<tough::schema::Root>(&format!("{number}.root.json"), keys, |root| {
+            root["version"] = json!(number);
+            change(root);
+        });
+    };
+    let id = keeper::key_id_of(&one.public_key()).unwrap();
+    version(2, &[one, two], &|root| {
+        let mut twin = root["keys"][&id].clone();
+        twin["remark"] = json!("another one");
+        let (twin_id, twin) = named(twin);
+        root["roles"]["root"]["keyids"].as_array_mut().unwrap().push(json!(twin_id));
+        root["keys"][&twin_id] = twin;
+    });
+    // A last root without the twin hides nothing.
+    version(3, &[one, two], &|root| {
+        root["keys"].as_object_mut().unwrap().retain(|_, key| key.get("remark").is_none());
+        let keys = root["keys"].clone();
+        root["roles"]["root"]["keyids"].as_array_mut().unwrap().retain(|id| keys.get(id.as_str().unwrap()).is_some());
+    });
+    assert_eq!(place.code(day(1)), "registry-signature");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_root_without_its_timestamp_does_not_stay() {
+    let place = Place::new();
+    let new = key();
+    let timestamp = fs::read(place.file("timestamp.json")).unwrap();
+    let mut keeper = place.keeper();
+    for role in [Role::Snapshot, Role::Timestamp] {
+        keeper.rotate(role, &[new.public_key()], &[place.online.public_key()], None).unwrap();
+    }
+    // No file takes the place of a folder that is not empty.
+    fs::remove_file(place.file("timestamp.json")).unwrap();
+    fs::create_dir_all(place.file("timestamp.json/x")).unwrap();
+    let keys = [&place.root[0], &place.root[1], &new];
+    assert_eq!(Place::publish(keeper, &keys, day(0)).unwrap_err().code(), "registry-io");
+    fs::remove_dir_all(place.file("timestamp.json")).unwrap();
+    fs::write(place.file("timestamp.json"), timestamp).unwrap();
+    assert_eq!(place.code(day(0)), "ok");
+    assert!(place.open().is_ok());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_keeper_waits_for_no_fifo() {
+    let place = Place::new();
+    let fifo = |name: &str| {
+        let _ = fs::remove_file(place.registry().join(name));
+        let path = place.registry().join(name);
+        assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+        let code = place.open().unwrap_err().code();
+        fs::remove_file(path).unwrap();
+        code
+    };
+    assert_eq!(fifo(".held"), "registry-io");
+    assert_eq!(fifo("metadata/2.root.json"), "registry-malformed");
+    assert!(place.open().is_ok());
+    assert_eq!(fifo("metadata/timestamp.json"), "registry-unreachable");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_keeper_does_not_write_through_links() {
+    let place = Place::new();
+    let own = place.folder.join("own");
+    fs::write(&own, fs::read(place.file("timestamp.json")).unwrap()).unwrap();
+    fs::remove_file(place.file("timestamp.json")).unwrap();
+    std::os::unix::fs::symlink(&own, place.file("timestamp.json")).unwrap();
+    std::os::unix::fs::symlink(&own, place.file("2.snapshot.json")).unwrap();
+    let before = fs::read(&own).unwrap();
+    place.refresh(day(0));
+    assert_eq!(fs::read(&own).unwrap(), before);
+    // Nor into another folder.
+    let elsewhere = place.folder.join("elsewhere");
+    fs::create_dir(&elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, place.registry().join("targets/x")).unwrap();
+    let error = place.keeper().add("x/y", &place.folder.join("m.bson"), &STORED, day(0)).unwrap_err();
+    assert_eq!((error.code(), fs::read_dir(&elsewhere).unwrap().count()), ("registry-malformed", 0));
+    assert_eq!(place.load(day(0)).unwrap().versions().timestamp, 2);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde::de::DeserializeOwned;
 use sha2::{Digest as _, Sha256};
 use tough::schema::key::Key;
-use tough::schema::{Root, Signed, Timestamp};
+use tough::schema::{RoleType, Root, Signed, Timestamp};
 use tough::{ExpirationEnforcement, Limits, Repository, RepositoryLoader};
 use url::Url;
 
@@ -48,26 +48,33 @@ fn look(at: &RegistryAt, cache: &Cache, location: Option<&Location>, clock: Cloc
     Ok(view(at, verified, expiry, location.is_none()))
 }
 
-/// As a keeper looks at it, who can sign anew what has expired.
+/// As a keeper looks at it, who can sign anew what has expired. What was seen is held for as long as the keeper works: two who
+/// began with the same could both publish what comes next.
 #[cfg(feature = "sign")]
-pub(super) fn open(at: &RegistryAt, clock: Clock) -> Result<Verified, RegistryError> {
+pub(super) fn open(at: &RegistryAt, clock: Clock) -> Result<(Cache, Verified), RegistryError> {
     let cache = Cache::open(cache_of(at))?;
     let latest = cache.check_time(clock)?;
     let verified = verify(at, &cache, Some(&at.location), Arc::default())?;
     cache.keep(&verified.given)?;
     cache.keep_time(clock, latest)?;
-    Ok(verified)
+    Ok((cache, verified))
+}
+
+/// What was seen of a registry that begins.
+#[cfg(feature = "sign")]
+pub(super) fn begin(at: &RegistryAt) -> Result<Cache, RegistryError> {
+    Cache::open(cache_of(at))
 }
 
 /// Lets metadata be written if they will hold for whoever looks at them then, and keeps that they were.
 #[cfg(feature = "sign")]
 pub(super) fn publish<E: From<RegistryError>>(
     at: &RegistryAt,
+    cache: &Cache,
     staged: Arc<BTreeMap<String, Vec<u8>>>,
     write: impl FnOnce() -> Result<(), E>,
 ) -> Result<(), E> {
-    let cache = Cache::open(cache_of(at))?;
-    let verified = verify(at, &cache, Some(&at.location), staged)?;
+    let verified = verify(at, cache, Some(&at.location), staged)?;
     write()?;
     Ok(cache.keep(&verified.given)?)
 }
@@ -77,8 +84,12 @@ pub(super) struct Verified {
     pub(super) repository: Repository,
     pub(super) models: BTreeMap<String, Listing>,
     pub(super) revoked: BTreeMap<[u8; 32], Revocation>,
+    /// The last root, as it was read.
+    pub(super) root: Vec<u8>,
+    /// Was nothing of this registry seen before?
+    pub(super) is_new: bool,
     /// The files that were read.
-    given: BTreeMap<String, Vec<u8>>,
+    pub(super) given: BTreeMap<String, Vec<u8>>,
 }
 
 /// One way through the verifier. What is staged counts as if it were at the location already.
@@ -91,13 +102,12 @@ fn verify(
     if u64::try_from(at.root.len()).is_ok_and(|len| len > shelf::MOST_ROOT) {
         return Err(RegistryError::Root { message: "it is too long".to_owned() });
     }
-    let root = cache.newest_root(&at.root)?;
+    let (old_root, root) = cache.newest_root(&at.root)?;
     let seen = cache.seen()?;
     let given = Arc::new(Mutex::new(BTreeMap::new()));
     let kept = cache.folder.clone();
     let shelf = Shelf { location: location.cloned(), kept, staged, given: Arc::clone(&given) };
-    let repository = run(root, shelf, seen.0.clone())?;
-    check_root(&repository.root().signed)?;
+    let repository = run(root.clone(), shelf, seen.0.clone())?;
     let versions = [
         &repository.timestamp().signed.spec_version,
         &repository.snapshot().signed.spec_version,
@@ -108,7 +118,27 @@ fn verify(
     }
     let (models, revoked) = content::read(&repository.targets().signed)?;
     let given = std::mem::take(&mut *given.lock().unwrap_or_else(PoisonError::into_inner));
-    Ok(Verified { repository, models, revoked, given })
+    // Each of the roots on the way, since each must have been signed by as many as the one before it says.
+    for (_, bytes) in given.iter().filter(|(name, _)| name.ends_with(".root.json")) {
+        let root: Signed<Root> = serde_json::from_slice(bytes).map_err(RegistryError::malformed)?;
+        check_root(&root.signed)?;
+    }
+    let new_root = &repository.root().signed;
+    let is_new = cache.read("timestamp.json", shelf::MOST_TIMESTAMP)?.is_none();
+    if !begins_anew(&old_root, new_root) {
+        cache.check_same(&given, &repository)?;
+    }
+    let root = given.get(&format!("{}.root.json", new_root.version)).cloned().unwrap_or(root);
+    Ok(Verified { repository, models, revoked, root, is_new, given })
+}
+
+/// Whoever could sign a snapshot or a timestamp could give it the highest version of all. With other keys, nobody compares
+/// with what was seen any more.
+pub(super) fn begins_anew(old: &Root, new: &Root) -> bool {
+    [RoleType::Snapshot, RoleType::Timestamp].iter().any(|role| {
+        let keys = |root: &Root| root.roles.get(role).map(|keys| keys.keyids.clone());
+        keys(old) != keys(new)
+    })
 }
 
 /// Lets the verifier work, on a thread of its own: whoever calls may be in the middle of something that waits as well.
@@ -217,7 +247,8 @@ fn check_spec(version: &str) -> Result<(), RegistryError> {
 }
 
 /// What was seen of a registry, in a folder of its own that one process has at a time.
-struct Cache {
+#[derive(Debug)]
+pub(super) struct Cache {
     folder: PathBuf,
     _held: File,
 }
@@ -235,7 +266,7 @@ impl Drop for Seen {
 impl Cache {
     fn open(folder: PathBuf) -> Result<Self, RegistryError> {
         fs::create_dir_all(&folder)?;
-        let held = File::options().create(true).truncate(false).write(true).open(folder.join(".held"))?;
+        let held = files::held(&folder)?;
         held.lock()?;
         Ok(Self { folder, _held: held })
     }
@@ -254,7 +285,7 @@ impl Cache {
     }
 
     /// The newest root to which the trusted one leads by what was seen. A registry that hides a newer one is not followed back.
-    fn newest_root(&self, trusted: &[u8]) -> Result<Vec<u8>, RegistryError> {
+    fn newest_root(&self, trusted: &[u8]) -> Result<(Root, Vec<u8>), RegistryError> {
         let unusable = |message: &dyn std::fmt::Display| RegistryError::Root { message: escaped(message) };
         let mut root: Signed<Root> = serde_json::from_slice(trusted).map_err(|error| unusable(&error))?;
         root.signed.verify_role(&root).map_err(|error| unusable(&error))?;
@@ -274,16 +305,37 @@ impl Cache {
             check_root(&next_root.signed)?;
             (root, newest) = (next_root, bytes);
         }
-        Ok(newest)
+        Ok((root.signed, newest))
+    }
+
+    /// Nothing that was seen is there again with another content: of two timestamps of one version, both signed, one hides
+    /// what the other says.
+    fn check_same(&self, given: &BTreeMap<String, Vec<u8>>, repository: &Repository) -> Result<(), RegistryError> {
+        for (name, bytes) in given {
+            let Some(most) = shelf::most_bytes(name) else { continue };
+            let Some(seen) = self.read(name, most)?.filter(|seen| seen != bytes) else { continue };
+            if name == "timestamp.json" {
+                let seen: Signed<Timestamp> = self.parse(name, &seen)?;
+                if seen.signed.version != repository.timestamp().signed.version {
+                    continue;
+                }
+            }
+            let message = format!("{name} was seen before, with the same version and another content");
+            return Err(RegistryError::Rollback { message });
+        }
+        Ok(())
     }
 
     /// The last timestamp and snapshot that held, where the verifier looks for them.
     fn seen(&self) -> Result<Seen, RegistryError> {
-        let folder = self.folder.join(format!(".seen-{}", std::process::id()));
-        // From a process of the same number that was ended.
-        if folder.exists() {
-            fs::remove_dir_all(&folder)?;
+        // From processes that were ended: this one has the cache now.
+        for entry in fs::read_dir(&self.folder)? {
+            let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(".seen-") {
+                fs::remove_dir_all(entry.path())?;
+            }
         }
+        let folder = self.folder.join(format!(".seen-{}", std::process::id()));
         fs::create_dir(&folder)?;
         let seen = Seen(folder);
         let Some(bytes) = self.read("timestamp.json", shelf::MOST_TIMESTAMP)? else { return Ok(seen) };
