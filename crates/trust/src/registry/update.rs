@@ -85,8 +85,10 @@ pub(super) struct Verified {
     pub(super) models: BTreeMap<String, Listing>,
     pub(super) revoked: BTreeMap<[u8; 32], Revocation>,
     /// The last root, as it was read.
+    #[cfg_attr(not(feature = "sign"), expect(dead_code, reason = "keepers want to know"))]
     pub(super) root: Vec<u8>,
     /// Was nothing of this registry seen before?
+    #[cfg_attr(not(feature = "sign"), expect(dead_code, reason = "keepers want to know"))]
     pub(super) is_new: bool,
     /// The files that were read.
     pub(super) given: BTreeMap<String, Vec<u8>>,
