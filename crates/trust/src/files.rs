@@ -19,6 +19,7 @@ pub(crate) fn open(path: &Path) -> io::Result<File> {
 }
 
 /// The file by whose lock a folder is held. It is made at first, and what else may be there is not waited for.
+#[cfg(feature = "registry")]
 pub(crate) fn held(folder: &Path) -> io::Result<File> {
     let path = folder.join(".held");
     match OpenOptions::new().write(true).create_new(true).open(&path) {
