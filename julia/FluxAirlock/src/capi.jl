@@ -469,38 +469,25 @@ function engine()
     end
 end
 
-function open_path(path::String, options::Handle)
+open_path(path::String, options::Handle) = with_path(airlock_open_path, new_handle, path, options)
+inspect_path(path::String, options::Handle) = with_path(airlock_inspect_path, new_text, path, options)
+open_bytes(name::String, bytes::Vector{UInt8}, options::Handle) = with_bytes(airlock_open_bytes, new_handle, name, bytes, options)
+inspect_bytes(name::String, bytes::Vector{UInt8}, options::Handle) = with_bytes(airlock_inspect_bytes, new_text, name, bytes, options)
+
+# What a call makes of the file at a path, as `new` takes it out.
+function with_path(call::C, new::N, path::String, options::Handle) where {C,N}
     running = engine()
-    return GC.@preserve options new_handle(path) do made, error
-        with_text(path) do ptr, len
-            airlock_open_path(running, options.number, ptr, len, made, error)
-        end
+    return GC.@preserve options new(path) do made, error
+        with_text((ptr, len) -> call(running, options.number, ptr, len, made, error), path)
     end
 end
 
-function open_bytes(name::String, bytes::Vector{UInt8}, options::Handle)
+# The same of bytes that have a name.
+function with_bytes(call::C, new::N, name::String, bytes::Vector{UInt8}, options::Handle) where {C,N}
     running = engine()
-    return GC.@preserve bytes options new_handle(name) do made, error
+    return GC.@preserve bytes options new(name) do made, error
         with_text(name) do ptr, len
-            airlock_open_bytes(running, options.number, ptr, len, pointer(bytes), Csize_t(length(bytes)), made, error)
-        end
-    end
-end
-
-function inspect_path(path::String, options::Handle)
-    running = engine()
-    return GC.@preserve options new_text(path) do made, error
-        with_text(path) do ptr, len
-            airlock_inspect_path(running, options.number, ptr, len, made, error)
-        end
-    end
-end
-
-function inspect_bytes(name::String, bytes::Vector{UInt8}, options::Handle)
-    running = engine()
-    return GC.@preserve bytes options new_text(name) do made, error
-        with_text(name) do ptr, len
-            airlock_inspect_bytes(running, options.number, ptr, len, pointer(bytes), Csize_t(length(bytes)), made, error)
+            call(running, options.number, ptr, len, pointer(bytes), Csize_t(length(bytes)), made, error)
         end
     end
 end

@@ -144,11 +144,12 @@ impl Keeper {
     ///
     /// [`KeeperError`], which says what to do.
     pub fn init(folder: &Path, cache: &Path, new: &NewRegistry, clock: Clock) -> Result<Self, KeeperError> {
-        let is_there = |name: &str| fs::symlink_metadata(metadata_folder(folder).join(name)).is_ok();
-        let exists = || KeeperError::Exists { folder: folder.to_owned() };
-        if is_there("timestamp.json") || is_there("1.root.json") {
-            return Err(exists());
-        }
+        let check_new = || {
+            let is_there = |name: &&str| fs::symlink_metadata(metadata_folder(folder).join(name)).is_ok();
+            let is_begun = ["timestamp.json", "1.root.json"].iter().any(is_there);
+            if is_begun { Err(KeeperError::Exists { folder: folder.to_owned() }) } else { Ok(()) }
+        };
+        check_new()?;
         let (mut keys, mut roles) = (HashMap::new(), HashMap::new());
         for role in Role::ALL {
             let (publics, threshold) = new.roles.get(&role).ok_or(KeeperError::NoKeys { role: role.name() })?;
@@ -170,9 +171,7 @@ impl Keeper {
         fs::create_dir_all(folder.join(TARGETS))?;
         let held = hold(folder)?;
         // Two may begin at once.
-        if is_there("timestamp.json") || is_there("1.root.json") {
-            return Err(exists());
-        }
+        check_new()?;
         let at = RegistryAt::folder(folder, [], cache);
         let cache = update::begin(&at)?;
         Ok(Self {
