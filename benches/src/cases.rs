@@ -122,6 +122,8 @@ impl<'t> Case<'t> {
 /// What the cases share.
 pub struct Tools {
     airlock: Airlock,
+    /// Shares nothing with it.
+    another: Airlock,
     /// Every instance has memory of its own.
     on_demand: Airlock,
     /// With limits that ten million elements fit into.
@@ -151,6 +153,7 @@ impl Tools {
             .build()?;
         Ok(Self {
             airlock: Airlock::new()?,
+            another: Airlock::new()?,
             on_demand: Airlock::builder().pooling(0).build()?,
             large: Airlock::builder().limits(large).build()?,
             #[cfg(feature = "wasi")]
@@ -328,33 +331,30 @@ impl Tools {
         let bytes = Rc::new(fs::read(&file.path)?);
         let evidence = Rc::new(evidence(&file.path)?);
         let ways = [
-            ("pooled, 1 thread", Some(&self.airlock), 1),
-            ("pooled, 2 threads", Some(&self.airlock), 2),
-            ("on demand, 1 thread", Some(&self.on_demand), 1),
-            ("on demand, 2 threads", Some(&self.on_demand), 2),
-            (ALONE[0], None, 1),
-            (ALONE[1], None, 2),
+            ("pooled, 1 thread", vec![&self.airlock]),
+            ("pooled, 2 threads", vec![&self.airlock; 2]),
+            (APART, vec![&self.airlock, &self.another]),
+            ("on demand, 1 thread", vec![&self.on_demand]),
+            ("on demand, 2 threads", vec![&self.on_demand; 2]),
         ];
         Ok(ways
             .into_iter()
-            .map(|(subject, airlock, threads)| {
+            .map(|(subject, airlocks)| {
                 let (bytes, evidence) = (Rc::clone(&bytes), Rc::clone(&evidence));
                 Case::new(subject, move || {
                     let (bytes, evidence): (&[u8], &Evidence) = (&bytes, &evidence);
+                    let each = OPENINGS.checked_div(u32::try_from(airlocks.len())?).ok_or("no threads")?;
                     let start = Instant::now();
                     thread::scope(|scope| -> Result<()> {
-                        let work = || -> Result<()> {
-                            for _ in 0..OPENINGS / threads {
-                                match airlock {
-                                    Some(airlock) => drop(black_box(airlock.open(Input::bytes(bytes), evidence)?)),
-                                    // As long as an opening, about, and nothing is shared.
-                                    None => drop(black_box([(); 10].map(|()| Library::Sha2.hash(black_box(bytes))))),
-                                }
+                        let work = |airlock: &Airlock| -> Result<()> {
+                            for _ in 0..each {
+                                drop(black_box(airlock.open(Input::bytes(bytes), evidence)?));
                             }
                             Ok(())
                         };
-                        let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
-                        work()?;
+                        let Some((first, others)) = airlocks.split_first() else { return Ok(()) };
+                        let others: Vec<_> = others.iter().map(|airlock| scope.spawn(move || work(airlock))).collect();
+                        work(first)?;
                         others.into_iter().try_for_each(|other| other.join().map_err(|_| "a thread ended")?)
                     })?;
                     Ok(Outcome { time: start.elapsed(), times: OPENINGS, guest_bytes: None })
@@ -465,5 +465,5 @@ pub(crate) const UNCHECKED: &str = "guest, no fuel, no checks";
 /// The guest in memory of its own, and the same without fuel.
 pub(crate) const ON_DEMAND: &str = "guest, on demand";
 pub(crate) const UNFUELED: &str = "guest, on demand, no fuel";
-/// Hashing the file ten times, on one thread and on two: what two cores of this machine give whatever they do.
-pub(crate) const ALONE: [&str; 2] = ["ten hashes, 1 thread", "ten hashes, 2 threads"];
+/// What two cores of the machine give where nothing is shared.
+pub(crate) const APART: &str = "pooled, 2 threads, an airlock each";

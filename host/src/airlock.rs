@@ -4,7 +4,7 @@
 //! nothing is decoded that was not verified, and nothing is built that was not checked. There is no way around evidence
 //! but those that have `unverified` or `inspect` in their names, and none around the rest.
 
-use std::{fmt, sync::Arc, thread};
+use std::{fmt, sync::Arc};
 
 use flux_airlock_trust::{Algorithms, Clock, Digest, Digests};
 #[cfg(feature = "policy")]
@@ -21,7 +21,7 @@ use crate::{
     model::About,
     path::refusal_path,
     report::{EvidenceEntry, FileEntry, RefusalEntry},
-    sandbox::{Run, Sandbox},
+    sandbox::{Run, Sandbox, cores},
     sniff,
 };
 
@@ -539,8 +539,10 @@ impl AirlockBuilder {
     }
 
     /// Keeps memory for so many instances, zeroed between files: it need not be had from the system and given back for each.
-    /// Up to 512 KiB of each stay in use, and more in other places once there were larger files: 4 MiB above 32 KiB, 16 MiB above
-    /// 512 KiB, 32 MiB above 2 MiB. More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
+    /// Up to 4 MiB of each stay in use, and more in other places once there were larger files: 16 MiB above 512 KiB, 32 MiB
+    /// above 2 MiB. For files of up to 32 KiB there are four times as many, of which up to 512 KiB each stay in use, so that
+    /// there is one for the next thread when a core turns to it before the last one is done; on Linux each core has its own.
+    /// More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
     /// Default: as many as there are cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {
         self.pooling = Some(instances);
@@ -567,8 +569,6 @@ impl AirlockBuilder {
     /// [`Error::Engine`] if it does not start on this machine.
     pub fn build(self) -> Result<Airlock, Error> {
         let Self { clock, limits, types, pooling, .. } = self;
-        let cores =
-            || thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX));
         let sandbox = || Sandbox::new(pooling.unwrap_or_else(cores));
         #[cfg(feature = "wasi")]
         let chamber = if self.wasi { Chamber::Wasi(Wasi::new(pooling)?) } else { Chamber::Core(sandbox()?) };

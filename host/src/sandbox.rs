@@ -9,6 +9,7 @@ use std::{
         OnceLock,
         atomic::{AtomicU64, Ordering},
     },
+    thread,
     time::Instant,
 };
 
@@ -38,7 +39,7 @@ pub struct SandboxFigures {
 
 /// The guest's module, ready to be started, shared by all files.
 pub(crate) struct Sandbox {
-    /// Where instances have memory that is kept between files, and zeroed. Those with room for less come first.
+    /// Where instances have memory that is kept between files, and zeroed. Those for smaller files come first.
     pools: Vec<Pool>,
     /// Starts instances in memory of their own: made when no pool has room for the first time.
     on_demand: OnceLock<Starter>,
@@ -50,12 +51,14 @@ pub(crate) struct Sandbox {
 /// Before a place is used again, as much of it is zeroed as any file there ever used, up to what is kept: after one large
 /// structure, each small model would cost ten times as much, if both had the same places.
 struct Pool {
-    instances: u32,
     most_file_bytes: usize,
     /// What is kept of each place between files.
     kept_bytes: usize,
-    /// Made when it is needed first; `None` where the machine cannot reserve it.
-    starter: OnceLock<Option<Starter>>,
+    /// How many places each lane has.
+    instances: u32,
+    /// One for each core, where a file takes so little time that sharing counts: cores that swap places have to fetch each
+    /// other's memory. Each is made when it is needed first; `None` where the machine cannot reserve it.
+    lanes: Vec<OnceLock<Option<Starter>>>,
 }
 
 /// An engine with one way to allocate, and the module in it.
@@ -74,10 +77,17 @@ pub(crate) struct Run {
     pub(crate) figures: SandboxFigures,
 }
 
+/// Why a file has no place in a pool.
+enum NoRoom {
+    /// All are in use.
+    Full,
+    /// More memory is granted than a place has, and was asked for.
+    TooSmall,
+}
+
 /// Why there is no answer.
 enum Halt {
-    /// All of the pool is in use, or more memory is granted than a place in it has, and was asked for.
-    NoRoom,
+    NoRoom(NoRoom),
     Failed(Error),
 }
 
@@ -90,15 +100,10 @@ impl<E: Into<Error>> From<E> for Halt {
 impl Sandbox {
     /// Starts the engine, with memory kept for so many instances. Where the machine cannot reserve it, none is.
     pub(crate) fn new(instances: u32) -> Result<Self, EngineError> {
-        let pool = |&(most_file_bytes, kept_bytes): &(usize, usize)| Pool {
-            instances,
-            most_file_bytes,
-            kept_bytes,
-            starter: OnceLock::new(),
-        };
-        let pools = if instances > 0 { POOLS.iter().map(pool).collect() } else { Vec::new() };
+        let pools =
+            if instances > 0 { POOLS.iter().map(|shape| Pool::new(shape, instances)).collect() } else { Vec::new() };
         let this = Self { pools, on_demand: OnceLock::new(), started: AtomicU64::new(0) };
-        if this.pools.first().and_then(Pool::starter).is_none() {
+        if this.pools.first().and_then(|pool| pool.lanes().next()).is_none() {
             this.on_demand()?;
         }
         Ok(this)
@@ -125,18 +130,22 @@ impl Sandbox {
     pub(crate) fn run(&self, file: Vec<u8>, limits: &Limits) -> Result<Run, Error> {
         let start = Instant::now();
         let pool = self.pools.iter().find(|pool| file.len() <= pool.most_file_bytes);
-        let file = match pool.and_then(Pool::starter) {
-            None => file,
-            Some(pooled) => match self.run_in(pooled, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
+        let mut file = file;
+        for lane in pool.into_iter().flat_map(Pool::lanes) {
+            match self.run_in(lane, file, limits, limits.memory_bytes().min(POOLED_BYTES), start)? {
                 Ok(run) => return Ok(run),
-                Err(file) => file,
-            },
-        };
+                Err((again, NoRoom::Full)) => file = again,
+                Err((again, NoRoom::TooSmall)) => {
+                    file = again;
+                    break;
+                }
+            }
+        }
         let run = self.run_in(self.on_demand()?, file, limits, limits.memory_bytes(), start)?;
         run.map_err(|_| not_started("there is no room outside of a pool").into())
     }
 
-    /// The run, or the file again where the pool has no room for it.
+    /// The run, or the file again where there is no room for it.
     fn run_in(
         &self,
         starter: &Starter,
@@ -144,7 +153,7 @@ impl Sandbox {
         limits: &Limits,
         memory_bytes: u64,
         start: Instant,
-    ) -> Result<Result<Run, Vec<u8>>, Error> {
+    ) -> Result<Result<Run, (Vec<u8>, NoRoom)>, Error> {
         let fuel_limit = limits.fuel(to_u64(file.len()));
         let cell = Cell { file, memory: None, growth: Growth::new(memory_bytes) };
         let mut store = Store::try_new(&starter.engine, cell).map_err(not_started)?;
@@ -155,7 +164,7 @@ impl Sandbox {
         let answer = match self.answer(starter, &mut store, limits, fuel_limit) {
             Ok(answer) => Ok(answer),
             Err(Halt::Failed(error)) => Err(error),
-            Err(Halt::NoRoom) => return Ok(Err(store.into_data().file)),
+            Err(Halt::NoRoom(why)) => return Ok(Err((store.into_data().file, why))),
         };
         let figures = SandboxFigures {
             guest_sha256: GUEST_SHA256,
@@ -194,8 +203,23 @@ impl Sandbox {
 }
 
 impl Pool {
-    fn starter(&self) -> Option<&Starter> {
-        self.starter.get_or_init(|| Starter::new(Some(self.config())).ok()).as_ref()
+    fn new(shape: &Shape, instances: u32) -> Self {
+        let lanes = if shape.is_for_each_core && cfg!(target_os = "linux") { instances.min(cores()) } else { 1 };
+        let lanes = lanes.clamp(1, MOST_LANES);
+        let lane = |_| OnceLock::new();
+        Self {
+            most_file_bytes: shape.most_file_bytes,
+            kept_bytes: shape.kept_bytes,
+            instances: instances.saturating_mul(shape.places).div_ceil(lanes),
+            lanes: (0..lanes).map(lane).collect(),
+        }
+    }
+
+    /// The lanes that the machine has room for: the one of this core first.
+    fn lanes(&self) -> impl Iterator<Item = &Starter> {
+        let (before, from) = self.lanes.split_at(core().checked_rem(self.lanes.len()).unwrap_or(0));
+        let made = || Starter::new(Some(self.config())).ok();
+        from.iter().chain(before).filter_map(move |lane| lane.get_or_init(made).as_ref())
     }
 
     fn config(&self) -> PoolingAllocationConfig {
@@ -243,9 +267,11 @@ struct Cell {
 
 impl Cell {
     fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Halt {
-        let has_less = self.growth.failed == Some(Failure::Denied) && self.growth.most < limits.memory_bytes();
-        if has_less || error.is::<PoolConcurrencyLimitError>() {
-            return Halt::NoRoom;
+        if error.is::<PoolConcurrencyLimitError>() {
+            return Halt::NoRoom(NoRoom::Full);
+        }
+        if self.growth.failed == Some(Failure::Denied) && self.growth.most < limits.memory_bytes() {
+            return Halt::NoRoom(NoRoom::TooSmall);
         }
         self.growth.cause(error, limits, fuel).into()
     }
@@ -391,6 +417,19 @@ pub(crate) fn not_started(error: impl std::fmt::Display) -> EngineError {
     EngineError::Start(format!("{error:#}"))
 }
 
+/// How many cores this process may use.
+pub(crate) fn cores() -> u32 {
+    thread::available_parallelism().map_or(1, |cores| u32::try_from(cores.get()).unwrap_or(u32::MAX))
+}
+
+/// The core that this thread runs on at the moment. Linux says so without being called.
+fn core() -> usize {
+    #[cfg(target_os = "linux")]
+    return rustix::thread::sched_getcpu();
+    #[cfg(not(target_os = "linux"))]
+    return 0;
+}
+
 pub(crate) fn to_u64(len: usize) -> u64 {
     u64::try_from(len).unwrap_or(u64::MAX)
 }
@@ -401,10 +440,25 @@ const REFUSED: u8 = 1;
 pub(crate) const MOST_REFUSAL_BYTES: u32 = 64 << 10;
 /// What a pooled instance can have of memory.
 const POOLED_BYTES: u64 = config::RESERVATION_BYTES;
-/// The pools: the most bytes that a file there has, and how many are kept of each place. The structure of files larger than
-/// all these may need more than a place has, and for their weights memory of their own costs nothing that counts.
-const POOLS: [(usize, usize); 4] =
-    [(32 << 10, 512 << 10), (512 << 10, 4 << 20), (2 << 20, 16 << 20), (8 << 20, 32 << 20)];
+/// A pool, as it is planned.
+struct Shape {
+    most_file_bytes: usize,
+    kept_bytes: usize,
+    /// How many places there are for each instance that is asked for.
+    places: u32,
+    is_for_each_core: bool,
+}
+/// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take. The
+/// structure of files larger than all these may need more than a place has, and for their weights memory of their own costs
+/// nothing that counts.
+const POOLS: [Shape; 4] = [
+    Shape { most_file_bytes: 32 << 10, kept_bytes: 512 << 10, places: 4, is_for_each_core: true },
+    Shape { most_file_bytes: 512 << 10, kept_bytes: 4 << 20, places: 1, is_for_each_core: false },
+    Shape { most_file_bytes: 2 << 20, kept_bytes: 16 << 20, places: 1, is_for_each_core: false },
+    Shape { most_file_bytes: 8 << 20, kept_bytes: 32 << 20, places: 1, is_for_each_core: false },
+];
+/// A lane has an engine of its own, with a copy of the guest's code, which is a megabyte.
+const MOST_LANES: u32 = 16;
 /// The guest's table has one page.
 const KEPT_TABLE_BYTES: usize = 64 << 10;
 

@@ -161,15 +161,22 @@ fn large_files_are_decoded_once_outside_of_the_pool() {
 
 #[test]
 fn more_threads_than_a_pool_has_instances_are_all_served() {
-    let airlock = Airlock::builder().pooling(1).build().unwrap();
-    let file = wide(100_000, 4);
-    let expected = airlock.raw_answer(file.clone()).unwrap();
-    std::thread::scope(|scope| {
-        for _ in 0..4 {
-            scope.spawn(|| assert_eq!(airlock.raw_answer(file.clone()).unwrap(), expected));
-        }
-    });
-    assert_eq!(airlock.instances_started(), 5);
+    // Of one place, of one for each core, and of fewer than there are threads on each; a small file, and one that takes time.
+    for (instances, elements) in [(1, 100_000), (1, 1000), (2, 1000), (3, 1000)] {
+        let airlock = Airlock::builder().pooling(instances).build().unwrap();
+        let file = wide(elements, 4);
+        let expected = airlock.raw_answer(file.clone()).unwrap();
+        std::thread::scope(|scope| {
+            for _ in 0..8 {
+                scope.spawn(|| {
+                    for _ in 0..10 {
+                        assert_eq!(airlock.raw_answer(file.clone()).unwrap(), expected);
+                    }
+                });
+            }
+        });
+        assert_eq!(airlock.instances_started(), 81);
+    }
 }
 
 #[test]
