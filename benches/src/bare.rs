@@ -2,6 +2,8 @@
 //!
 //! Nothing else may ever run a guest like this: without fuel, a file could keep it busy for ever.
 
+use std::rc::Rc;
+
 use flux_airlock_wire::Limits;
 use wasmtime::{
     Caller, Config, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, Module, PoolingAllocationConfig,
@@ -21,8 +23,11 @@ pub(crate) struct Bare {
     guest: InstancePre<Cell>,
 }
 
+/// A file in memory of whatever sort.
+pub(crate) type Bytes = Rc<dyn AsRef<[u8]>>;
+
 struct Cell {
-    file: Vec<u8>,
+    file: Bytes,
     memory: Option<Memory>,
 }
 
@@ -55,9 +60,9 @@ impl Bare {
         Ok(Self { engine, guest })
     }
 
-    /// The file as it went in, its answer, and how much memory the guest had in the end.
-    pub(crate) fn decode(&self, file: Vec<u8>, of: &Limits) -> Result<(Vec<u8>, Vec<u8>, u64)> {
-        let len = u32::try_from(file.len())?;
+    /// The answer, and how much memory the guest had in the end.
+    pub(crate) fn decode(&self, file: Bytes, of: &Limits) -> Result<(Vec<u8>, u64)> {
+        let len = u32::try_from((*file).as_ref().len())?;
         let mut store = Store::new(&self.engine, Cell { file, memory: None });
         let instance = self.guest.instantiate(&mut store)?;
         let memory = instance.get_memory(&mut store, "memory").ok_or("no memory")?;
@@ -70,14 +75,14 @@ impl Bare {
         let data = memory.data(&store);
         let answer = data.get(address?..).and_then(|rest| rest.get(..len.ok()?)).ok_or("no answer")?.to_vec();
         let bytes = u64::try_from(data.len())?;
-        Ok((store.into_data().file, answer, bytes))
+        Ok((answer, bytes))
     }
 }
 
 fn read(mut caller: Caller<'_, Cell>, offset: u64, ptr: u32, len: u32) -> wasmtime::Result<()> {
     let Some(memory) = caller.data().memory else { return Err(Trap::MemoryOutOfBounds.into()) };
     let (memory, cell) = memory.data_and_store_mut(&mut caller);
-    copy(&cell.file, offset, memory, ptr, len).ok_or_else(|| Trap::MemoryOutOfBounds.into())
+    copy((*cell.file).as_ref(), offset, memory, ptr, len).ok_or_else(|| Trap::MemoryOutOfBounds.into())
 }
 
 fn copy(file: &[u8], offset: u64, memory: &mut [u8], ptr: u32, len: u32) -> Option<()> {

@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock};
 
 use flux_airlock_wire::answer::{self, Entries};
 use flux_airlock_wire::{
-    Answer, AnswerError, Aside, Counts, Element, Ids, MAX_NDIMS, Node, Note, Refusal, SUPPLIED_LEVELS, Segment, Span,
-    Tensor, Variable, Why, WrittenBy, checked_len,
+    Answer, AnswerError, Aside, Counts, Element, Eltype, Ids, MAX_NDIMS, Node, Note, Refusal, SUPPLIED_LEVELS, Segment,
+    Span, Tensor, Variable, Why, WrittenBy, checked_len,
 };
 
 use crate::path::{PathTexts, Paths};
@@ -340,6 +340,11 @@ impl<'a> Source<'a> {
         self.named.layer(id).or_else(answered).unwrap_or(Node::Null)
     }
 
+    /// Is this node a number of the file? It is not looked at for that: most nodes of a long list are numbers.
+    pub(crate) fn is_number(self, id: u32) -> bool {
+        get(self.nodes, id).is_some_and(|at| answer::is_number_at(self.answer, at))
+    }
+
     /// The names of an inert struct's fields, if the caller gave them.
     pub(crate) fn field_names(self, id: u32) -> Option<&'a [String]> {
         self.named.fields(id)
@@ -503,6 +508,11 @@ impl Checker<'_> {
         let most = u16::try_from(self.grant.depth.saturating_add(SUPPLIED_LEVELS)).unwrap_or(u16::MAX);
         for id in 0..self.counts.nodes {
             nodes.push(position(&self.entries)?);
+            if let Some((eltype, offset)) = self.entries.take_number() {
+                self.number(id, eltype, offset)?;
+                depths.push(0);
+                continue;
+            }
             let node: Node<'_> = self.entries.take()?;
             self.node(texts, id, &node)?;
             // As in the file, levels are those of values that hold others.
@@ -518,6 +528,11 @@ impl Checker<'_> {
             depths.push(depth);
         }
         Ok(nodes)
+    }
+
+    fn number(&self, id: u32, eltype: Eltype, offset: u32) -> Result<(), Fault> {
+        let span = Span { offset, len: eltype.width() };
+        slice(self.file, span).map(|_| ()).ok_or(Fault::Span { table: "node", entry: id })
     }
 
     fn node(&mut self, texts: &[Span], id: u32, node: &Node<'_>) -> Result<(), Fault> {
@@ -541,10 +556,7 @@ impl Checker<'_> {
                 }
                 self.names.all(texts, names, unknown)?;
             }
-            Node::Number { eltype, offset } => {
-                let span = Span { offset, len: eltype.width() };
-                slice(self.file, span).ok_or(Fault::Span { table: "node", entry: id })?;
-            }
+            Node::Number { eltype, offset } => self.number(id, eltype, offset)?,
             Node::Opaque { why, ty, children } => {
                 self.names.all(texts, ty, unknown)?;
                 if let Why::DeviceArray { size: Some(size), .. } = why {
@@ -707,7 +719,7 @@ mod tests {
     use super::*;
     use crate::fixture::{Fixture, GRANT, ids, model};
     use flux_airlock_wire::answer::refuse;
-    use flux_airlock_wire::{AsideName, Code, Eltype, Format, Function, Kind};
+    use flux_airlock_wire::{AsideName, Code, Format, Function, Kind};
 
     #[test]
     fn an_honest_answer_is_let_through() {

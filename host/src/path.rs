@@ -931,51 +931,79 @@ impl<'a> Walk<'a> {
 
     /// Visits a value and all that it holds.
     fn visit(&mut self, node: u32, parent: u32, edge: u32, len: u64) -> Result<(), Flaw> {
-        self.enter(node, parent, edge, len, OUTER_NESTING)?;
+        let frame = self.enter(node, parent, edge, OUTER_NESTING, |_| len)?;
+        self.stack.extend(frame);
         self.visit_rest()
     }
 
     /// Visits what the nodes on the stack hold.
     fn visit_rest(&mut self) -> Result<(), Flaw> {
-        while let Some(frame) = self.stack.last_mut() {
-            let edge = frame.next;
-            let Some(child) = usize::try_from(edge).ok().and_then(|edge| frame.node.children().get(edge)) else {
-                self.stack.pop();
-                continue;
-            };
-            // Cannot saturate: there are fewer children than bytes in the answer.
-            frame.next = edge.saturating_add(1);
-            let (parent, node, len, nesting) = (frame.id, frame.node, frame.len, frame.nesting);
-            let len = len.saturating_add(self.step_len(parent, &node, edge));
-            self.enter(child, parent, edge, len, nesting)?;
+        while let Some(mut frame) = self.stack.pop() {
+            let children = frame.node.children();
+            while let Some(child) = usize::try_from(frame.next).ok().and_then(|edge| children.get(edge)) {
+                let edge = frame.next;
+                // Cannot saturate: there are fewer children than bytes in the answer.
+                frame.next = edge.saturating_add(1);
+                let len = |walk: &mut Self| frame.len.saturating_add(walk.step_len(frame.id, &frame.node, edge));
+                if let Some(below) = self.enter(child, frame.id, edge, frame.nesting, len)? {
+                    self.stack.extend([frame, below]);
+                    break;
+                }
+            }
         }
         Ok(())
     }
 
-    fn enter(&mut self, id: u32, parent: u32, edge: u32, len: u64, nesting: u32) -> Result<(), Flaw> {
-        let node = self.source.node(id);
+    /// Notes that a value is reached, by a path of this length, and gives it again if what it holds is to be visited now.
+    ///
+    /// A list can have millions of numbers: nothing is done for one that it does not need.
+    #[inline]
+    fn enter(
+        &mut self,
+        id: u32,
+        parent: u32,
+        edge: u32,
+        nesting: u32,
+        len: impl FnOnce(&mut Self) -> u64,
+    ) -> Result<Option<Frame<'a>>, Flaw> {
         let place = usize::try_from(id).unwrap_or(usize::MAX);
         let (Some(seen), Some(seen_edge)) = (self.paths.parents.get_mut(place), self.paths.edges.get_mut(place)) else {
-            return Ok(());
+            return Ok(None);
         };
         let first = *seen == UNREACHED;
         if first {
             (*seen, *seen_edge) = (parent, edge);
-            self.first_time(id, &node, len)?;
+            self.first_time(id);
         } else {
             self.repeats = true;
+        }
+        if !self.source.is_number(id) {
+            let len = len(self);
+            return self.enter_node(id, first, nesting, len);
+        }
+        if first {
+            self.first_scalar(id, len)?;
+        }
+        Ok(None)
+    }
+
+    /// What is to be done for a node that is no number.
+    fn enter_node(&mut self, id: u32, first: bool, nesting: u32, len: u64) -> Result<Option<Frame<'a>>, Flaw> {
+        let node = self.source.node(id);
+        if first {
+            self.first_mention(id, &node, len)?;
         }
         if self.in_tree {
             self.charge_mention(&node)?;
         }
         if node.children().is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if !first {
             if self.in_tree {
                 self.give_name(id);
             }
-            return Ok(());
+            return Ok(None);
         }
         let brackets = if matches!(node, Node::NamedTuple { .. } | Node::Record { .. }) { 3 } else { 2 };
         let mut nesting = nesting.saturating_add(brackets);
@@ -988,10 +1016,9 @@ impl<'a> Walk<'a> {
         if is_random(&node) && self.part < Part::Outside {
             self.generators.push(frame);
             self.generators_in_tree.push(self.in_tree);
-        } else {
-            self.stack.push(frame);
+            return Ok(None);
         }
-        Ok(())
+        Ok(Some(frame))
     }
 
     fn give_name(&mut self, id: u32) {
@@ -1000,8 +1027,8 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// What a report says of a node once.
-    fn first_time(&mut self, id: u32, node: &Node<'a>, len: u64) -> Result<(), Flaw> {
+    /// Notes what part of the file a node belongs to, and what was found beside it.
+    fn first_time(&mut self, id: u32) {
         if let Some(part) = usize::try_from(id).ok().and_then(|id| self.paths.parts.get_mut(id)) {
             *part = self.part;
         }
@@ -1010,6 +1037,22 @@ impl<'a> Walk<'a> {
             let owned = self.by_owner.iter().skip(from).take_while(|(owner, _)| *owner == id);
             self.due.extend(owned.map(|(_, aside)| *aside));
         }
+    }
+
+    /// A number or a string: of these, a report lists the first.
+    fn first_scalar(&mut self, id: u32, len: impl FnOnce(&mut Self) -> u64) -> Result<(), Flaw> {
+        if self.paths.scalars.len() < MOST_SCALARS {
+            let len = len(self);
+            self.budget.path(len)?;
+            self.paths.scalars.push(id);
+        } else {
+            self.paths.more_scalars = self.paths.more_scalars.saturating_add(1);
+        }
+        Ok(())
+    }
+
+    /// What a report says of a node once, if it is no number.
+    fn first_mention(&mut self, id: u32, node: &Node<'a>, len: u64) -> Result<(), Flaw> {
         match *node {
             Node::Tensor(tensor) => self.first_tensor(id, tensor, len)?,
             Node::NamedTuple { names, .. } | Node::Record { names, .. } => {
@@ -1028,16 +1071,11 @@ impl<'a> Walk<'a> {
                 self.budget.path(names.fold(0, |sum, name| sum.saturating_add(long(name.len())).saturating_add(4)))?;
                 self.paths.opaque.push(id);
             }
-            Node::Number { .. } | Node::Text(_) => {
+            Node::Text(text) => {
                 if self.paths.scalars.len() < MOST_SCALARS {
-                    self.budget.path(len)?;
-                    if let Node::Text(text) = *node {
-                        self.charge_text(text, Said::Listed)?;
-                    }
-                    self.paths.scalars.push(id);
-                } else {
-                    self.paths.more_scalars = self.paths.more_scalars.saturating_add(1);
+                    self.charge_text(text, Said::Listed)?;
                 }
+                self.first_scalar(id, |_| len)?;
             }
             _ => {}
         }

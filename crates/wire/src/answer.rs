@@ -377,6 +377,15 @@ impl<'a> Entries<'a> {
         Ok(entry)
     }
 
+    /// The next entry if it is a number of the file, as most nodes of a long list are. `None`, and nothing taken, where it is
+    /// not, and near the end of the answer, where [`Entries::take`] says what it is.
+    #[inline]
+    pub fn take_number(&mut self) -> Option<(Eltype, u32)> {
+        let (eltype, offset, rest) = number(self.rest)?;
+        self.rest = rest;
+        Some((eltype, offset))
+    }
+
     /// Says that there was no entry more.
     ///
     /// # Errors
@@ -389,8 +398,20 @@ impl<'a> Entries<'a> {
 
 /// The node whose entry begins at `position` of an answer that was read before.
 #[must_use]
+#[inline]
 pub fn node_at(bytes: &[u8], position: u32) -> Option<Node<'_>> {
-    entry_at(bytes, position)
+    let rest = bytes.get(usize::try_from(position).ok()?..)?;
+    match number(rest) {
+        Some((eltype, offset, _)) => Some(Node::Number { eltype, offset }),
+        None => entry_at(bytes, position),
+    }
+}
+
+/// Is the node whose entry begins at `position` of an answer that was read before a number of the file?
+#[must_use]
+#[inline]
+pub fn is_number_at(bytes: &[u8], position: u32) -> bool {
+    usize::try_from(position).ok().and_then(|position| bytes.get(position)) == Some(&NUMBER)
 }
 
 /// The array whose entry begins at `position` of an answer that was read before.
@@ -402,6 +423,26 @@ pub fn tensor_at(bytes: &[u8], position: u32) -> Option<Tensor<'_>> {
 fn entry_at<'a, T: Deserialize<'a>>(bytes: &'a [u8], position: u32) -> Option<T> {
     let rest = bytes.get(usize::try_from(position).ok()?..)?;
     postcard::take_from_bytes(rest).ok().map(|(entry, _)| entry)
+}
+
+/// The number of the file that these bytes begin with, and the bytes after it. Where there is none, and where the bytes are
+/// few, it is for postcard to say what is there.
+#[inline]
+fn number(bytes: &[u8]) -> Option<(Eltype, u32, &[u8])> {
+    let word: &[u8; 8] = bytes.first_chunk()?;
+    let [variant, eltype, ..] = *word;
+    let eltype = *Eltype::ALL.get(usize::from(eltype)).filter(|_| variant == NUMBER)?;
+    let coded = u64::from_le_bytes(*word) >> 16;
+    // Of five bytes, the first that says that none follows is the last one.
+    let last = (!coded & 0x80_8080_8080).trailing_zeros() >> 3;
+    let groups = coded & 0x7f_7f7f_7f7f & u64::MAX.checked_shr(56_u32.checked_sub(last.checked_mul(8)?)?)?;
+    let offset = groups & 0x7f
+        | (groups & 0x7f00) >> 1
+        | (groups & 0x7f_0000) >> 2
+        | (groups & 0x7f00_0000) >> 3
+        | (groups & 0x7f_0000_0000) >> 4;
+    let rest = bytes.get(usize::try_from(last.checked_add(3)?).ok()?..)?;
+    Some((eltype, u32::try_from(offset).ok()?, rest))
 }
 
 const OPENED: u8 = 0;
@@ -486,6 +527,44 @@ mod tests {
             let (fits, most) = (long.bytes.len(), long.bytes.len() - 1);
             assert_eq!(Writer::new(fits).push_node(&node), Ok(0), "{node:?}");
             assert_eq!(Writer::new(most).push_node(&node), Err(Full), "{node:?}");
+        }
+    }
+
+    #[test]
+    fn the_shorter_way_reads_the_same_entries() {
+        // Whatever the bytes are: places of a varint that end it, or not, or are no longer part of it.
+        let bytes = [0_u8, 1, 8, 15, 16, 0x7f, 0x80, 0x8f, 0xff];
+        let both = |bytes: &[u8]| {
+            let (mut short, mut long) = (Entries { bytes, rest: bytes }, Entries { bytes, rest: bytes });
+            let (found, wanted) = (short.take_number(), long.take());
+            if let Some((eltype, offset)) = found {
+                assert_eq!(wanted, Ok(Node::Number { eltype, offset }), "{bytes:?}");
+                assert_eq!(short.rest.len(), long.rest.len(), "{bytes:?}");
+            }
+            assert_eq!(node_at(bytes, 0), wanted.ok(), "{bytes:?}");
+            if let Ok(node) = wanted {
+                assert_eq!(is_number_at(bytes, 0), matches!(node, Node::Number { .. }), "{bytes:?}");
+            }
+            found.is_some()
+        };
+        let mut read = 0_u32;
+        for eltype in
+            [0, 9, 0x80, u8::try_from(Eltype::ALL.len()).unwrap() - 1, u8::try_from(Eltype::ALL.len()).unwrap()]
+        {
+            for mut number in 0..9_usize.pow(5) {
+                let mut entry = [NUMBER, eltype, 0, 0, 0, 0, 0, 0x7f, 0];
+                for byte in &mut entry[2..7] {
+                    *byte = bytes[number % 9];
+                    number /= 9;
+                }
+                for len in [9, 7, 3] {
+                    read += u32::from(both(&entry[..len]));
+                }
+            }
+        }
+        assert!(read > 100_000, "{read}");
+        for variant in 0..=u8::MAX {
+            both(&[variant, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8, 8]);
         }
     }
 
