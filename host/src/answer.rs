@@ -340,7 +340,7 @@ impl<'a> Source<'a> {
         self.named.layer(id).or_else(answered).unwrap_or(Node::Null)
     }
 
-    /// Is this node a number of the file? It is not looked at for that: most nodes of a long list are numbers.
+    /// Is this node a number of the file, written as numbers are? It is not read for that: most nodes of a long list are numbers.
     pub(crate) fn is_number(self, id: u32) -> bool {
         get(self.nodes, id).is_some_and(|at| answer::is_number_at(self.answer, at))
     }
@@ -729,6 +729,26 @@ mod tests {
         f.variable("model", chain);
         let (_, checked) = f.check(&GRANT).unwrap();
         assert_eq!((checked.variables.len(), checked.paths.tensors.len()), (1, 2));
+    }
+
+    #[test]
+    fn a_number_that_is_written_in_another_form_is_listed_too() {
+        let mut f = Fixture::new();
+        let numbers = [f.number(Eltype::Int64, &[1; 8]), f.number(Eltype::Int64, &[2; 8])];
+        let list = f.list(&numbers);
+        f.variable("x", list);
+        let mut answer = f.answer.finish(1 << 20).unwrap();
+        let Ok(Answer::Opened(counts, _, mut entries)) = Answer::read(&answer) else { panic!("opened") };
+        for _ in 0..counts.texts {
+            entries.take::<Span>().unwrap();
+        }
+        // The same variant in two bytes, of which the second has nothing.
+        let at = entries.position();
+        answer.splice(at..=at, [answer[at] | 0x80, 0]);
+        let Ok(Outcome::Opened(checked)) = check(&f.file, answer, &GRANT, &TypeMap::default()) else {
+            panic!("opened")
+        };
+        assert_eq!(checked.paths.scalars, numbers);
     }
 
     #[test]

@@ -987,7 +987,7 @@ impl<'a> Walk<'a> {
         Ok(None)
     }
 
-    /// What is to be done for a node that is no number.
+    /// What is to be done for a node that is not known to be a number.
     fn enter_node(&mut self, id: u32, first: bool, nesting: u32, len: u64) -> Result<Option<Frame<'a>>, Flaw> {
         let node = self.source.node(id);
         if first {
@@ -1051,7 +1051,7 @@ impl<'a> Walk<'a> {
         Ok(())
     }
 
-    /// What a report says of a node once, if it is no number.
+    /// What a report says of a node once.
     fn first_mention(&mut self, id: u32, node: &Node<'a>, len: u64) -> Result<(), Flaw> {
         match *node {
             Node::Tensor(tensor) => self.first_tensor(id, tensor, len)?,
@@ -1071,6 +1071,8 @@ impl<'a> Walk<'a> {
                 self.budget.path(names.fold(0, |sum, name| sum.saturating_add(long(name.len())).saturating_add(4)))?;
                 self.paths.opaque.push(id);
             }
+            // One that is not written as numbers are.
+            Node::Number { .. } => self.first_scalar(id, |_| len)?,
             Node::Text(text) => {
                 if self.paths.scalars.len() < MOST_SCALARS {
                     self.charge_text(text, Said::Listed)?;

@@ -407,7 +407,8 @@ pub fn node_at(bytes: &[u8], position: u32) -> Option<Node<'_>> {
     }
 }
 
-/// Is the node whose entry begins at `position` of an answer that was read before a number of the file?
+/// Is the node whose entry begins at `position` of an answer that was read before a number of the file, written as
+/// [`Writer::push_number`] writes it? Postcard reads other forms too.
 #[must_use]
 #[inline]
 pub fn is_number_at(bytes: &[u8], position: u32) -> bool {
@@ -543,7 +544,7 @@ mod tests {
             }
             assert_eq!(node_at(bytes, 0), wanted.ok(), "{bytes:?}");
             if let Ok(node) = wanted {
-                assert_eq!(is_number_at(bytes, 0), matches!(node, Node::Number { .. }), "{bytes:?}");
+                assert_eq!(is_number_at(bytes, 0), matches!(node, Node::Number { .. }) && bytes[0] < 0x80, "{bytes:?}");
             }
             found.is_some()
         };
