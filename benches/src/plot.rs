@@ -8,7 +8,7 @@ use plotters::{
 
 use crate::{
     Group, Result, Shape,
-    cases::UNCHECKED,
+    cases::{HASHED, UNCHECKED},
     files::{bytes, thousands},
     measure::{Run, Set},
     report::{median, paired, time},
@@ -27,7 +27,7 @@ pub fn all(run: &Run) -> Result<Vec<(&'static str, String)>> {
     // What matters most is drawn last, and so on top.
     let mut by_size = series(run, &weights(Group::Julia), size, &["BSON.load"]);
     by_size.extend(series(run, &weights(Group::Peers), size, &["bson to a document"]));
-    by_size.extend(series(run, &weights(Group::Verify), size, &["read", "floor: read and sha2", "verified open"]));
+    by_size.extend(series(run, &weights(Group::Verify), size, &["read", HASHED, "verified open"]));
     let by_elements = series(run, &lists, elements, &["guest under WASI", UNCHECKED, "native", "guest"]);
     Ok(vec![
         (

@@ -117,7 +117,7 @@ fn bars(run: &Run) -> Vec<Bar> {
     let opening = run.sets.iter().find(|set| set.group == Group::Service);
     let start = run.sets.iter().find(|set| set.group == Group::Start);
     let floor = verify.and_then(|set| {
-        let floors = ["floor: read and sha2", "floor: read and ring"];
+        let floors = [HASHED, "floor: read and ring"];
         floors.into_iter().min_by(|a, b| middle(set, a).total_cmp(&middle(set, b)))
     });
     let added = || {
