@@ -3,10 +3,10 @@
 //! An answer holds positions and closed enumerations, and comes from a chamber in which anything may have happened.
 //! [`check`] goes through it once, front to back, and holds it to its contract: every count is covered by bytes that are
 //! there before anything is allocated for it, every id lies below its table's count, every node comes after all that it
-//! refers to, every span lies in the file, every array has exactly the bytes of its size, no two arrays overlap, every
-//! array is reached, names are UTF-8, and nothing is nested deeper than was granted. Whatever the answer says, the work is
-//! proportional to its length and to the names it points at, and so is the memory: a few bytes for each entry, none of
-//! them a node. Nodes stay where they are and are read in place.
+//! refers to, every number of a run is in one list, every span lies in the file, every array has exactly the bytes of its
+//! size, no two arrays overlap, every array is reached, names are UTF-8, and nothing is nested deeper than was granted.
+//! Whatever the answer says, the work is proportional to its length and to the names it points at, and so is the memory: a
+//! few bytes for each entry, none of them a node. Nodes stay where they are and are read in place.
 //!
 //! An answer that fails is a fault of ours ([`Fault`]), never the file's.
 #![cfg_attr(
@@ -25,8 +25,8 @@ use std::sync::{Arc, OnceLock};
 
 use flux_airlock_wire::answer::{self, Entries};
 use flux_airlock_wire::{
-    Answer, AnswerError, Aside, Counts, Element, Eltype, Ids, MAX_NDIMS, Node, Note, Refusal, SUPPLIED_LEVELS, Segment,
-    Span, Tensor, Variable, Why, WrittenBy, checked_len,
+    Answer, AnswerError, Aside, Counts, Element, Eltype, Ids, MAX_NDIMS, Node, Note, Refusal, Run, SUPPLIED_LEVELS,
+    Segment, Span, Tensor, Variable, Why, WrittenBy, checked_len,
 };
 
 use crate::path::{PathTexts, Paths};
@@ -96,6 +96,12 @@ pub(crate) enum Fault {
         /// The node.
         node: u32,
     },
+    /// A list of other numbers than those that are next, or numbers that are in no list: then there is no such node.
+    #[error("node {node} has not the numbers that are next")]
+    Numbers {
+        /// The node.
+        node: u32,
+    },
     /// A node that refers to itself or to a later one.
     #[error("node {node} comes before what it refers to")]
     Order {
@@ -113,6 +119,12 @@ pub(crate) enum Fault {
     /// A refusal of a place that is not in the file.
     #[error("the refusal is of a place outside the file")]
     Refusal,
+    /// A run of no numbers, or of numbers that overlap, or of more of them than the file has room for.
+    #[error("run {run} is not of numbers side by side")]
+    Run {
+        /// The run.
+        run: u32,
+    },
     /// Bytes outside the file.
     #[error("the span of {table} {entry} lies outside the file")]
     Span {
@@ -163,9 +175,11 @@ impl Fault {
             Self::Malformed => "answer-malformed",
             Self::Name { .. } => "answer-name",
             Self::Names { .. } => "answer-names",
+            Self::Numbers { .. } => "answer-numbers",
             Self::Order { .. } => "answer-order",
             Self::Overlap { .. } => "answer-overlap",
             Self::Refusal => "answer-refusal",
+            Self::Run { .. } => "answer-run",
             Self::Span { .. } => "answer-span",
             Self::TensorSize { .. } => "answer-tensor-size",
             Self::Trailing => "answer-trailing",
@@ -243,6 +257,27 @@ struct Table {
     texts: Vec<Span>,
     tensors: Vec<u32>,
     nodes: Vec<u32>,
+    numbers: Numbers,
+}
+
+/// The numbers that are no entries of their own. Their ids come after those of all entries.
+#[derive(Debug, Default)]
+struct Numbers {
+    /// The runs, each with how many numbers the ones before it have.
+    runs: Vec<(u32, Run)>,
+    /// The lists of them, each with the number that it begins with.
+    lists: Vec<(u32, u32)>,
+    count: u32,
+}
+
+impl Numbers {
+    /// The number at this place.
+    fn get(&self, place: u32) -> Option<Node<'static>> {
+        let after = self.runs.partition_point(|(before, _)| *before <= place);
+        let (before, run) = self.runs.get(after.checked_sub(1)?)?;
+        let offset = run.offset_of(place.checked_sub(*before)?)?;
+        Some(Node::Number { eltype: run.eltype, offset })
+    }
 }
 
 /// A file with the checked answer about it.
@@ -292,6 +327,7 @@ impl Checked {
             texts: &self.entries.texts,
             tensors: &self.entries.tensors,
             nodes: &self.entries.nodes,
+            numbers: &self.entries.numbers,
             variables: &self.variables,
             asides: &self.asides,
             named: &self.named,
@@ -307,15 +343,43 @@ pub(crate) struct Source<'a> {
     texts: &'a [Span],
     tensors: &'a [u32],
     nodes: &'a [u32],
+    numbers: &'a Numbers,
     pub(crate) variables: &'a [Variable],
     pub(crate) asides: &'a [Aside],
     pub(crate) named: &'a Named,
 }
 
 impl<'a> Source<'a> {
-    /// How many nodes there are.
-    pub(crate) const fn node_count(self) -> usize {
+    /// How many nodes there are, those that are no entries of their own included.
+    pub(crate) fn node_count(self) -> usize {
+        self.nodes.len().saturating_add(capacity(self.numbers.count))
+    }
+
+    /// How many nodes are entries of their own. The numbers of runs have the ids after theirs.
+    pub(crate) const fn entry_count(self) -> usize {
         self.nodes.len()
+    }
+
+    /// The number by which others know a node: numbers of runs first, so that what a node holds comes before it.
+    pub(crate) fn public_id(self, id: u32) -> u32 {
+        match u32::try_from(self.nodes.len()).ok().and_then(|entries| id.checked_sub(entries)) {
+            Some(number) => number,
+            None => id.saturating_add(self.numbers.count),
+        }
+    }
+
+    /// The node that others know by this number.
+    pub(crate) fn own_id(self, public: u32) -> Option<u32> {
+        let entries = u32::try_from(self.nodes.len()).ok()?;
+        match public.checked_sub(self.numbers.count) {
+            Some(entry) => (entry < entries).then_some(entry),
+            None => public.checked_add(entries),
+        }
+    }
+
+    /// The lists of numbers that are no entries of their own, each with the place of the first among those.
+    pub(crate) fn number_lists(self) -> &'a [(u32, u32)] {
+        &self.numbers.lists
     }
 
     /// How many arrays there are.
@@ -333,14 +397,24 @@ impl<'a> Source<'a> {
         self.file.len()
     }
 
-    /// The node of this id: the layer that it acts as, if the caller says so. The last alternative is never taken: the entry
-    /// was read when the answer was checked.
+    /// The node of this id: the layer that it acts as, if the caller says so.
     pub(crate) fn node(self, id: u32) -> Node<'a> {
-        let answered = || get(self.nodes, id).and_then(|at| answer::node_at(self.answer, at));
-        self.named.layer(id).or_else(answered).unwrap_or(Node::Null)
+        let entries = u32::try_from(self.nodes.len()).unwrap_or(u32::MAX);
+        match self.entry(id) {
+            Some(Node::Numbers { first, count }) => Node::List(Ids::range(entries.saturating_add(first), count)),
+            Some(node) => node,
+            // The last alternative is never taken: every id was checked.
+            None => id.checked_sub(entries).and_then(|place| self.numbers.get(place)).unwrap_or(Node::Null),
+        }
     }
 
-    /// Is this node a number of the file, written as numbers are? It is not read for that: most nodes of a long list are numbers.
+    /// The same as it stands in the answer, where lists of numbers have no children; `None` for those numbers.
+    pub(crate) fn entry(self, id: u32) -> Option<Node<'a>> {
+        let answered = || get(self.nodes, id).and_then(|at| answer::node_at(self.answer, at));
+        self.named.layer(id).or_else(answered)
+    }
+
+    /// Is this entry a number of the file, written as numbers are? It is not read for that: most nodes of a long list are numbers.
     pub(crate) fn is_number(self, id: u32) -> bool {
         get(self.nodes, id).is_some_and(|at| answer::is_number_at(self.answer, at))
     }
@@ -390,13 +464,14 @@ pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant, types: &TypeMap
     {
         return Err(Fault::Id { table: "answer", entry: 0 }.into());
     }
-    let Tables { texts, tensors, nodes, variables, asides, notes, names } = tables;
+    let Tables { texts, tensors, nodes, numbers, variables, asides, notes, names } = tables;
     let source = Source {
         file,
         answer: &answer,
         texts: &texts,
         tensors: &tensors,
         nodes: &nodes,
+        numbers: &numbers,
         variables: &variables,
         asides: &asides,
         named: &Named::default(),
@@ -407,7 +482,7 @@ pub(crate) fn check(file: &[u8], answer: Vec<u8>, grant: &Grant, types: &TypeMap
     if let Some(tensor) = paths.unreached() {
         return Err(Fault::Unreached { tensor }.into());
     }
-    let entries = Arc::new(Table { answer, texts, tensors, nodes });
+    let entries = Arc::new(Table { answer, texts, tensors, nodes, numbers });
     let names = Arc::new(names);
     let checked =
         Checked { entries, names, grant: *grant, written_by, variables, asides, notes, named: Arc::new(own), paths };
@@ -428,6 +503,7 @@ struct Tables {
     texts: Vec<Span>,
     tensors: Vec<u32>,
     nodes: Vec<u32>,
+    numbers: Numbers,
     variables: Vec<Variable>,
     asides: Vec<Aside>,
     notes: Vec<Note>,
@@ -446,7 +522,8 @@ impl Checker<'_> {
     fn check(mut self, answer: &[u8]) -> Result<Tables, Fault> {
         let counts = self.counts;
         // Every entry has at least one byte, so that nothing is allocated for entries that cannot be there.
-        let announced = [counts.texts, counts.tensors, counts.nodes, counts.variables, counts.asides, counts.notes];
+        let Counts { texts, tensors, runs, nodes, variables, asides, notes } = counts;
+        let announced = [texts, tensors, runs, nodes, variables, asides, notes];
         let left = answer.len().saturating_sub(self.entries.position());
         let announced = announced.into_iter().fold(0_u64, |sum, count| sum.saturating_add(count.into()));
         let covered = u64::try_from(left).is_ok_and(|left| announced <= left) && u32::try_from(answer.len()).is_ok();
@@ -455,12 +532,13 @@ impl Checker<'_> {
         }
         let texts = self.texts()?;
         let tensors = self.tensors(&texts)?;
-        let nodes = self.nodes(&texts)?;
+        let mut numbers = self.runs()?;
+        let nodes = self.nodes(&texts, &mut numbers)?;
         let variables = self.variables(&texts)?;
         let asides = self.asides()?;
         let remarks = self.notes()?;
         self.entries.finish()?;
-        Ok(Tables { texts, tensors, nodes, variables, asides, notes: remarks, names: self.names.seen })
+        Ok(Tables { texts, tensors, nodes, numbers, variables, asides, notes: remarks, names: self.names.seen })
     }
 
     fn texts(&mut self) -> Result<Vec<Span>, Fault> {
@@ -502,10 +580,37 @@ impl Checker<'_> {
         Ok(tensors)
     }
 
-    fn nodes(&mut self, texts: &[Span]) -> Result<Vec<u32>, Fault> {
+    /// The runs; the lists of their numbers come with the nodes.
+    fn runs(&mut self) -> Result<Numbers, Fault> {
+        // Each has one number at least.
+        let most = self.grant.nodes.saturating_sub(self.counts.nodes);
+        if self.counts.runs > most {
+            return Err(Fault::Count);
+        }
+        let mut numbers = Numbers { runs: Vec::with_capacity(capacity(self.counts.runs)), ..Numbers::default() };
+        let mut left = self.file.len();
+        for entry in 0..self.counts.runs {
+            let run: Run = self.entries.take()?;
+            // An answer has few bytes for many numbers: taken together, they are no more than the file has bytes.
+            let bytes = run.count.checked_mul(run.step).and_then(|bytes| left.checked_sub(capacity(bytes)));
+            let Some(rest) = bytes.filter(|_| run.count > 0 && run.step >= run.eltype.width().max(1)) else {
+                return Err(Fault::Run { run: entry });
+            };
+            left = rest;
+            let end = run.end().and_then(|end| usize::try_from(end).ok());
+            end.filter(|end| *end <= self.file.len()).ok_or(Fault::Span { table: "run", entry })?;
+            numbers.runs.push((numbers.count, run));
+            let count = numbers.count.checked_add(run.count);
+            numbers.count = count.filter(|count| *count <= most).ok_or(Fault::Count)?;
+        }
+        Ok(numbers)
+    }
+
+    fn nodes(&mut self, texts: &[Span], numbers: &mut Numbers) -> Result<Vec<u32>, Fault> {
         let mut nodes = Vec::with_capacity(capacity(self.counts.nodes));
         let mut depths: Vec<u16> = Vec::with_capacity(capacity(self.counts.nodes));
         let most = u16::try_from(self.grant.depth.saturating_add(SUPPLIED_LEVELS)).unwrap_or(u16::MAX);
+        let mut next = 0_u32;
         for id in 0..self.counts.nodes {
             nodes.push(position(&self.entries)?);
             if let Some((eltype, offset)) = self.entries.take_number() {
@@ -517,6 +622,12 @@ impl Checker<'_> {
             self.node(texts, id, &node)?;
             // As in the file, levels are those of values that hold others.
             let mut depth = 0_u16;
+            if let Node::Numbers { first, count } = node {
+                let end = next.checked_add(count).filter(|end| *end <= numbers.count && *end > next && first == next);
+                next = end.ok_or(Fault::Numbers { node: id })?;
+                numbers.lists.push((first, id));
+                depth = 1;
+            }
             for child in node.children().iter() {
                 // Whatever comes later has no depth yet: a missing entry is a node out of order.
                 let below = get(&depths, child).ok_or(Fault::Order { node: id })?;
@@ -527,7 +638,7 @@ impl Checker<'_> {
             }
             depths.push(depth);
         }
-        Ok(nodes)
+        if next == numbers.count { Ok(nodes) } else { Err(Fault::Numbers { node: self.counts.nodes }) }
     }
 
     fn number(&self, id: u32, eltype: Eltype, offset: u32) -> Result<(), Fault> {
@@ -578,6 +689,7 @@ impl Checker<'_> {
             | Node::Int(_)
             | Node::List(_)
             | Node::Null
+            | Node::Numbers { .. }
             | Node::Tuple(_) => {}
         }
         Ok(())
@@ -703,7 +815,7 @@ fn below(id: u32, count: u32, unknown: Fault) -> Result<(), Fault> {
 
 /// Says that these bytes are a whole number of ids: reading the entry does not.
 fn whole(ids: Ids<'_>) -> Result<(), Fault> {
-    Ids::new(ids.as_bytes()).map(|_| ()).ok_or(Fault::Malformed)
+    if ids.is_whole() { Ok(()) } else { Err(Fault::Malformed) }
 }
 
 fn position(entries: &Entries<'_>) -> Result<u32, Fault> {
@@ -982,6 +1094,146 @@ mod tests {
     }
 
     #[test]
+    fn depth_counts_a_list_of_numbers() {
+        let open = |levels: u32| {
+            let mut f = Fixture::new();
+            f.run(3);
+            let mut node = f.numbers(0, 3);
+            for _ in 1..levels {
+                node = f.list(&[node]);
+            }
+            f.root(node);
+            f.check(&Grant { depth: 10, ..GRANT }).map(|_| ())
+        };
+        assert_eq!(open(10 + SUPPLIED_LEVELS), Ok(()));
+        assert_eq!(open(11 + SUPPLIED_LEVELS), Err(Fault::Depth { node: 10 + SUPPLIED_LEVELS }.into()));
+    }
+
+    #[test]
+    fn numbers_of_runs_are_values_of_their_lists() {
+        let mut f = Fixture::new();
+        f.run(2);
+        f.run(5);
+        let (a, b) = (f.numbers(0, 3), f.numbers(3, 4));
+        let both = f.list(&[b, a, b]);
+        f.variable("x", both);
+        f.variable("y", a);
+        let hidden = f.int(-1);
+        f.aside(both, AsideName::State, hidden);
+        let model = f.open();
+        let value = |path: &str| model.value(path).and_then(|value| value.as_i64());
+        let found = ["x[1][1]", "x[1][4]", "x[2][1]", "x[2][2]", "x[2][3]", "y[3]", "x[3][2]"].map(value);
+        assert_eq!(found, [1, 4, 0, 1, 0, 0, 2].map(Some));
+        assert_eq!((value("x[1][5]"), value("y[4]"), value("x[1][0]")), (None, None, None));
+        // By their first way, the lists in the order of the file, and each once.
+        let paths: Vec<_> = model.scalars().map(|value| value.path()).collect();
+        let listed = ["x[1][1]", "x[1][2]", "x[1][3]", "x[1][4]", "x[2][1]", "x[2][2]", "x[2][3]", "x.state"];
+        assert_eq!(paths, listed);
+        assert_eq!(model.node_count(), 4 + 7);
+        let nodes: Vec<_> = (0..12).map(|id| model.node(id).map(|node| (node.id(), node.as_i64()))).collect();
+        let numbers = [0, 1, 0, 1, 2, 3, 4].map(Some).into_iter().chain([None, None, None, Some(-1)]);
+        assert_eq!(nodes, (0..).zip(numbers).map(Some).chain([None]).collect::<Vec<_>>());
+        // What another variable does not reach is not there.
+        let only = model.only("y").unwrap().unwrap();
+        assert_eq!(only.scalars().map(|value| value.path()).collect::<Vec<_>>(), ["y[1]", "y[2]", "y[3]"]);
+        assert!(only.node(2).is_some() && only.node(3).is_none());
+    }
+
+    #[test]
+    fn paths_of_numbers_in_lists_are_charged() {
+        let charged = |path_bytes| {
+            let mut f = Fixture::new();
+            f.run(10);
+            let list = f.numbers(0, 10);
+            f.variable("x", list);
+            f.check(&Grant { path_bytes, ..GRANT }).map(|_| ())
+        };
+        // `x[1]` to `x[9]`, and `x[10]`.
+        assert_eq!(charged(9 * 4 + 5), Ok(()));
+        assert_eq!(charged(9 * 4 + 4), Err(Flaw::PathBytes { granted: 9 * 4 + 4 }));
+    }
+
+    #[test]
+    fn a_run_is_of_numbers_side_by_side_in_the_file() {
+        let run = |eltype, offset, step, count| {
+            let mut f = Fixture::new();
+            f.bytes(&[0; 99]);
+            f.answer.runs.push(&Run { eltype, offset, step, count }).unwrap();
+            f.numbers(0, count);
+            f.check(&GRANT).map(|_| ())
+        };
+        assert_eq!(run(Eltype::Int64, 2, 10, 10), Ok(()));
+        assert_eq!(run(Eltype::Int32, 96, 4, 1), Ok(()));
+        let flaw = Err(Fault::Run { run: 0 }.into());
+        assert_eq!(run(Eltype::Int64, 2, 10, 0), flaw);
+        assert_eq!(run(Eltype::Int64, 2, 7, 2), flaw);
+        assert_eq!(run(Eltype::Nothing, 2, 0, u32::MAX), flaw);
+        assert_eq!(run(Eltype::Nothing, 2, 1, 200), flaw);
+        assert_eq!(run(Eltype::Int64, 2, 1 << 30, 5), flaw);
+        let flaw = Err(Fault::Span { table: "run", entry: 0 }.into());
+        assert_eq!(run(Eltype::Int64, 3, 10, 10), flaw);
+        assert_eq!(run(Eltype::Int32, 97, 4, 1), flaw);
+        assert_eq!(run(Eltype::Int64, u32::MAX, 8, 1), flaw);
+        // Each of them fits, and all of them are more than the file has bytes.
+        let runs = |count| {
+            let mut f = Fixture::new();
+            f.bytes(&[0; 99]);
+            for _ in 0..count {
+                f.answer.runs.push(&Run { eltype: Eltype::Int8, offset: 0, step: 1, count: 25 }).unwrap();
+            }
+            f.numbers(0, 25 * count);
+            f.check(&GRANT).map(|_| ())
+        };
+        assert_eq!(runs(4), Ok(()));
+        assert_eq!(runs(5), Err(Fault::Run { run: 4 }.into()));
+    }
+
+    #[test]
+    fn every_number_of_a_run_is_in_one_list() {
+        let lists = |lists: &[(u32, u32)]| {
+            let mut f = Fixture::new();
+            f.run(5);
+            for &(first, count) in lists {
+                f.numbers(first, count);
+            }
+            f.check(&GRANT).map(|_| ()).map_err(|flaw| match flaw {
+                Flaw::Fault(Fault::Numbers { node }) => node,
+                flaw => panic!("{flaw:?}"),
+            })
+        };
+        assert_eq!(lists(&[(0, 5)]), Ok(()));
+        assert_eq!(lists(&[(0, 2), (2, 3)]), Ok(()));
+        assert_eq!(lists(&[]), Err(0));
+        assert_eq!(lists(&[(0, 4)]), Err(1));
+        assert_eq!(lists(&[(0, 6)]), Err(0));
+        assert_eq!(lists(&[(0, u32::MAX)]), Err(0));
+        assert_eq!(lists(&[(1, 4)]), Err(0));
+        assert_eq!(lists(&[(0, 5), (0, 5)]), Err(1));
+        assert_eq!(lists(&[(0, 3), (2, 3)]), Err(1));
+        assert_eq!(lists(&[(0, 0), (0, 5)]), Err(0));
+        assert_eq!(lists(&[(0, 5), (5, 0)]), Err(1));
+    }
+
+    #[test]
+    fn numbers_of_runs_are_granted_as_nodes_are_and_referred_to_by_their_list_alone() {
+        let mut f = Fixture::new();
+        f.run(5);
+        let list = f.numbers(0, 5);
+        f.root(list);
+        assert_eq!(f.check(&Grant { nodes: 5, ..GRANT }).unwrap_err(), Fault::Count.into());
+        let mut f = Fixture::new();
+        f.run(5);
+        f.numbers(0, 5);
+        f.list(&[2]);
+        assert_eq!(f.fault(), "answer-order");
+        let mut f = Fixture::new();
+        f.run(5);
+        f.numbers(0, 5);
+        f.root(1);
+        assert_eq!(f.fault(), "answer-id");
+    }
+
+    #[test]
     fn an_aside_that_looks_like_a_value_is_no_fault() {
         let mut f = Fixture::new();
         let one = f.int(1);
@@ -1030,6 +1282,7 @@ mod tests {
             Text(u32, u32),
             Tensor(usize, Vec<u32>, u32, u32),
             Packed(Vec<u32>, Vec<u32>, u32, u32),
+            Run(usize, u32, u32, u32),
             Node(u8, Vec<u32>, Vec<u32>, u32),
             Variable(Option<u32>, u32),
             Aside(u32, u32, bool),
@@ -1050,7 +1303,8 @@ mod tests {
                 3 => (place(), 0_u32..4).prop_map(|(offset, len)| Made::Text(offset, len)),
                 1 => (0_usize..Eltype::ALL.len(), smalls(), place(), 0_u32..40).prop_map(|(e, s, o, l)| Made::Tensor(e, s, o, l)),
                 1 => (smalls(), smalls(), place(), 0_u32..20).prop_map(|(t, s, o, l)| Made::Packed(t, s, o, l)),
-                9 => (0_u8..16, smalls(), smalls(), small()).prop_map(|(k, a, b, n)| Made::Node(k, a, b, n)),
+                1 => (0_usize..Eltype::ALL.len(), place(), small(), small()).prop_map(|(e, o, s, c)| Made::Run(e, o, s, c)),
+                9 => (0_u8..17, smalls(), smalls(), small()).prop_map(|(k, a, b, n)| Made::Node(k, a, b, n)),
                 2 => (prop::option::of(small()), small()).prop_map(|(name, node)| Made::Variable(name, node)),
                 1 => (small(), small(), any::<bool>()).prop_map(|(owner, value, state)| Made::Aside(owner, value, state)),
                 1 => small().prop_map(Made::Note),
@@ -1075,6 +1329,14 @@ mod tests {
                         let (ty, size, span) = (ids(&ty), ids(&size), Span { offset, len });
                         let element = Element::Packed(Ids::new(&ty).unwrap());
                         let _ = answer.tensors.push(&Tensor { element, size: Ids::new(&size).unwrap(), span });
+                    }
+                    Made::Run(eltype, offset, step, count) => {
+                        let eltype = Eltype::ALL[eltype];
+                        let step = if fitting { eltype.width().max(1) + step % 9 } else { step };
+                        let _ = answer.runs.push(&Run { eltype, offset, step, count });
+                    }
+                    Made::Node(16, a, _, first) => {
+                        let _ = answer.nodes.push(&Node::Numbers { first, count: a.first().copied().unwrap_or(1) });
                     }
                     Made::Node(kind, mut a, mut b, number) => {
                         let struct_kind = Kind::ALL[usize::from(kind) * 7 % Kind::ALL.len()];
@@ -1128,6 +1390,9 @@ mod tests {
             all.extend((0..tensors).map(|tensor| Made::Node(11, vec![], vec![], tensor)));
             all.push(Made::Node(15, vec![], vec![], 0));
             let (mut node, mut tensor) = (tensors + 1, 0);
+            let numbers = |count: u32| count % 4 + 1;
+            let of_runs = entries.iter().map(|e| if let Made::Run(.., count) = e { numbers(*count) } else { 0 }).sum();
+            let mut listed = 0;
             let below = |ids: Vec<u32>, count: u32| -> Vec<u32> {
                 ids.into_iter().filter_map(|id| id.checked_rem(count)).collect()
             };
@@ -1146,6 +1411,12 @@ mod tests {
                         tensor += 1;
                         Made::Packed(below(ty, texts), vec![2], tensor * 300, 4)
                     }
+                    Made::Run(eltype, offset, step, count) => Made::Run(eltype, offset % 60, step, numbers(count)),
+                    Made::Node(16, .., number) if listed < of_runs => {
+                        let (first, count) = (listed, numbers(number).min(of_runs - listed));
+                        (node, listed) = (node + 1, listed + count);
+                        Made::Node(16, vec![count], vec![], first)
+                    }
                     Made::Node(kind, a, b, number) => {
                         let (a, b) = (unique(below(a, texts)), below(b, node));
                         let number = match kind {
@@ -1153,7 +1424,7 @@ mod tests {
                             11 => number.checked_rem(tensors).unwrap_or(0),
                             _ => number % 60,
                         };
-                        let kind = if kind == 11 && tensors == 0 || kind == 0 || kind == 14 { 13 } else { kind };
+                        let kind = if kind == 11 && tensors == 0 || [0, 14, 16].contains(&kind) { 13 } else { kind };
                         node += 1;
                         Made::Node(kind, a, b, number)
                     }
@@ -1163,9 +1434,14 @@ mod tests {
                 });
             }
             // A last node that holds all others, and a variable of it.
-            let everything: Vec<u32> = (0..nodes).collect();
+            let mut everything: Vec<u32> = (0..nodes).collect();
+            if listed < of_runs {
+                all.push(Made::Node(16, vec![of_runs - listed], vec![], listed));
+                everything.push(nodes);
+            }
+            let last = u32::try_from(everything.len()).unwrap();
             all.push(Made::Node(13, vec![], everything, 0));
-            all.push(Made::Variable(Some(1), nodes));
+            all.push(Made::Variable(Some(1), last));
             all
         }
 
@@ -1176,10 +1452,12 @@ mod tests {
             let mut depths = Vec::new();
             for id in 0..count {
                 let node = source.node(id);
+                let is_number = |child: u32| (source.entry_count()..source.node_count()).contains(&(child as usize));
                 for child in node.children().iter() {
-                    assert!(child < id);
+                    assert!(child < id || is_number(child));
                 }
-                let depth = node.children().iter().map(|child| depths[child as usize] + 1).max().unwrap_or(0_u32);
+                let depth = |child: u32| if is_number(child) { 0 } else { depths[child as usize] };
+                let depth = node.children().iter().map(|child| depth(child) + 1).max().unwrap_or(0_u32);
                 assert!(depth <= GRANT.depth + SUPPLIED_LEVELS);
                 depths.push(depth);
                 for name in node.texts().iter() {

@@ -2,7 +2,7 @@
 
 use flux_airlock_wire::answer::Sections;
 use flux_airlock_wire::{
-    Aside, AsideName, Element, Eltype, Function, Ids, Kind, Node, Note, NoteCode, Span, Tensor, Variable, Why,
+    Aside, AsideName, Element, Eltype, Function, Ids, Kind, Node, Note, NoteCode, Run, Span, Tensor, Variable, Why,
 };
 
 use crate::SandboxFigures;
@@ -91,6 +91,20 @@ impl Fixture {
     pub(crate) fn list(&mut self, values: &[u32]) -> u32 {
         let values = ids(values);
         self.node(&Node::List(Ids::new(&values).unwrap()))
+    }
+
+    /// So many integers in a run, counted from 0 and eleven bytes from each other, as in a list of a file.
+    pub(crate) fn run(&mut self, count: u32) {
+        let offset = u32::try_from(self.file.len()).unwrap() + 3;
+        for n in 0..count {
+            self.file.extend_from_slice(b"\x121\0");
+            self.file.extend_from_slice(&u64::from(n).to_le_bytes());
+        }
+        self.answer.runs.push(&Run { eltype: Eltype::Int64, offset, step: 11, count }).unwrap();
+    }
+
+    pub(crate) fn numbers(&mut self, first: u32, count: u32) -> u32 {
+        self.node(&Node::Numbers { first, count })
     }
 
     pub(crate) fn tuple(&mut self, values: &[u32]) -> u32 {

@@ -184,7 +184,6 @@ macro_rules! setters {
 impl LimitsBuilder {
     setters! {
         /// Bytes of the guest's answer. The host keeps it as long as the model. Default: 32 MiB; 263 KiB were the most.
-        /// An answer to a list of 300,000 numbers has 2.9 MB.
         answer_bytes: u32,
         /// Levels of nesting: of documents in the file, and of the values they build. Default: 256; 105 were the most, in 24
         /// nested `Chain`s. At most 65,535.

@@ -85,6 +85,7 @@ impl Model {
     /// The value of this id, if anything in the model leads to it. See [`Value::id`].
     #[must_use]
     pub fn node(&self, id: u32) -> Option<Value<'_>> {
+        let id = self.opened.source().own_id(id)?;
         self.opened.checked.paths.is_reached(id).then_some(Value { opened: &self.opened, id })
     }
 
@@ -505,7 +506,8 @@ impl<'a> Value<'a> {
             Node::Int(value) => Form::Int(value),
             Node::List(ids) => Form::List(values(ids)),
             Node::NamedTuple { names, values } => Form::NamedTuple(named(names, values)),
-            Node::Null => Form::Null,
+            // Lists of numbers are given as lists.
+            Node::Null | Node::Numbers { .. } => Form::Null,
             Node::Number { eltype, offset } => {
                 let bytes = source.bytes(Span { offset, len: eltype.width() });
                 Scalar::new(eltype, bytes).map_or(Form::Null, Form::Scalar)
@@ -531,10 +533,11 @@ impl<'a> Value<'a> {
         self.opened.source().node(self.id)
     }
 
-    /// A number by which the model knows it: the same for the same object, so that what is shared is recognised.
+    /// A number by which the model knows it: the same for the same object, so that what is shared is recognised. What a value
+    /// holds has smaller ones.
     #[must_use]
-    pub const fn id(&self) -> u32 {
-        self.id
+    pub fn id(&self) -> u32 {
+        self.opened.source().public_id(self.id)
     }
 
     /// The first of its paths, depth first.
@@ -662,13 +665,13 @@ impl fmt::Debug for Values<'_> {
 impl<'a> Values<'a> {
     /// How many are left.
     #[must_use]
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.ids.len().saturating_sub(self.next)
     }
 
     /// Are there none left?
     #[must_use]
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -761,7 +764,7 @@ impl<'a> Size<'a> {
 
     /// How many dimensions there are.
     #[must_use]
-    pub const fn ndims(self) -> usize {
+    pub fn ndims(self) -> usize {
         self.0.len()
     }
 

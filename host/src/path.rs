@@ -36,11 +36,15 @@ pub(crate) const MOST_TEXT: usize = 4096;
 /// The ways to all values that are reached.
 #[derive(Debug)]
 pub(crate) struct Paths {
-    /// For each node the one it was first reached from, or [`VARIABLE`], [`ASIDE`], [`UNREACHED`].
+    /// For each node that is an entry the one it was first reached from, or [`VARIABLE`], [`ASIDE`], [`UNREACHED`].
     parents: Vec<u32>,
-    /// For each node which child, variable or aside it was there.
+    /// For each of those which child, variable or aside it was there.
     edges: Vec<u32>,
-    /// For each node what part of the file it belongs to: the first one that it is reached in.
+    /// The lists of the nodes that are no entries, which come after all others: each with the place of its first there.
+    lists: Vec<(u32, u32)>,
+    /// How many nodes there are.
+    nodes: usize,
+    /// For each entry what part of the file it belongs to: the first one that it is reached in.
     parts: Vec<Part>,
     /// For each aside how many others of the same name its owner has before it.
     ordinals: Vec<u32>,
@@ -332,7 +336,7 @@ impl Paths {
         let Walk { mut paths, mut budget, repeats, more_nodes, .. } = walk;
         paths.named.sort_unstable();
         if !paths.apart.is_empty() {
-            paths.apart_set = Bits::new(source.node_count());
+            paths.apart_set = Bits::new(source.entry_count());
             for node in &paths.apart {
                 paths.apart_set.insert(*node);
             }
@@ -355,9 +359,28 @@ impl Paths {
 
     /// Is this node reached?
     pub(crate) fn is_reached(&self, node: u32) -> bool {
-        get(&self.parents, node).is_some_and(|parent| parent != UNREACHED)
+        self.origin(node).is_some_and(|(parent, _)| parent != UNREACHED)
     }
 
+    /// What a node was first reached from, and which child, variable or aside it was there.
+    fn origin(&self, node: u32) -> Option<(u32, u32)> {
+        if let Some(origin) = get(&self.parents, node).zip(get(&self.edges, node)) {
+            return Some(origin);
+        }
+        let (list, edge) = self.place_in_list(node)?;
+        Some((if get(&self.parents, list)? == UNREACHED { UNREACHED } else { list }, edge))
+    }
+
+    /// The list of a node that is no entry, and its place there.
+    fn place_in_list(&self, node: u32) -> Option<(u32, u32)> {
+        usize::try_from(node).ok().filter(|node| *node < self.nodes)?;
+        let place = node.checked_sub(u32::try_from(self.parents.len()).ok()?)?;
+        let after = self.lists.partition_point(|(first, _)| *first <= place);
+        let (first, list) = self.lists.get(after.checked_sub(1)?)?;
+        Some((*list, place.checked_sub(*first)?))
+    }
+
+    /// All entries that are reached.
     fn reached(&self) -> impl DoubleEndedIterator<Item = u32> + '_ {
         let count = u32::try_from(self.parents.len()).unwrap_or(u32::MAX);
         (0..count).filter(|node| self.is_reached(*node))
@@ -389,7 +412,7 @@ impl Paths {
             return None;
         }
         let mut at = get(&self.tensor_nodes, tensor)?;
-        while let (Some(parent), Some(edge)) = (get(&self.parents, at), get(&self.edges, at)) {
+        while let Some((parent, edge)) = self.origin(at) {
             match parent {
                 VARIABLE | UNREACHED => break,
                 ASIDE => {
@@ -413,7 +436,7 @@ impl Paths {
 
     /// Is the way to `node` from its `parent`'s child at `edge` the first one?
     pub(crate) fn is_first(&self, node: u32, parent: u32, edge: u32) -> bool {
-        get(&self.parents, node) == Some(parent) && get(&self.edges, node) == Some(edge)
+        self.origin(node) == Some((parent, edge))
     }
 
     /// The number by which this node is referred to, if it is.
@@ -431,7 +454,7 @@ impl Paths {
         let mut way = Vec::new();
         let mut at = node;
         // Ends: a node's parent was visited before it.
-        while let (Some(parent), Some(edge)) = (get(&self.parents, at), get(&self.edges, at)) {
+        while let Some((parent, edge)) = self.origin(at) {
             way.push((parent, edge));
             match parent {
                 VARIABLE | UNREACHED => break,
@@ -489,7 +512,7 @@ impl Paths {
     fn len(&self, source: Source<'_>, node: u32, most: u64) -> u64 {
         let mut len = 0_u64;
         let mut at = node;
-        while let (Some(parent), Some(edge)) = (get(&self.parents, at), get(&self.edges, at)) {
+        while let Some((parent, edge)) = self.origin(at) {
             len = len.saturating_add(self.step_len(source, parent, edge));
             match parent {
                 VARIABLE | UNREACHED => break,
@@ -788,10 +811,12 @@ impl<'a> Walk<'a> {
         let name = |aside| get(source.asides, aside).map(|aside| aside.name.code());
         let value = |aside| get(source.asides, aside).map(|aside| aside.value);
         by_owner.sort_unstable_by_key(|(owner, aside)| (*owner, name(*aside), value(*aside), *aside));
-        let nodes = source.node_count();
+        let nodes = source.entry_count();
         let paths = Paths {
             parents: vec![UNREACHED; nodes],
             edges: vec![0; nodes],
+            lists: source.number_lists().to_vec(),
+            nodes: source.node_count(),
             parts: vec![Part::Outside; nodes],
             ordinals: Vec::new(),
             tensor_nodes: vec![UNREACHED; source.tensor_count()],
@@ -989,14 +1014,14 @@ impl<'a> Walk<'a> {
 
     /// What is to be done for a node that is not known to be a number.
     fn enter_node(&mut self, id: u32, first: bool, nesting: u32, len: u64) -> Result<Option<Frame<'a>>, Flaw> {
-        let node = self.source.node(id);
+        let node = self.source.entry(id).unwrap_or(Node::Null);
         if first {
             self.first_mention(id, &node, len)?;
         }
         if self.in_tree {
             self.charge_mention(&node)?;
         }
-        if node.children().is_empty() {
+        if node.children().is_empty() && !matches!(node, Node::Numbers { .. }) {
             return Ok(None);
         }
         if !first {
@@ -1011,6 +1036,10 @@ impl<'a> Walk<'a> {
             self.give_name(id);
             self.paths.apart.push(id);
             nesting = OUTER_NESTING.saturating_add(brackets);
+        }
+        if let Node::Numbers { first, count } = node {
+            self.numbers(first, count, len)?;
+            return Ok(None);
         }
         let frame = Frame { id, node, len, next: 0, nesting };
         if is_random(&node) && self.part < Part::Outside {
@@ -1037,6 +1066,19 @@ impl<'a> Walk<'a> {
             let owned = self.by_owner.iter().skip(from).take_while(|(owner, _)| *owner == id);
             self.due.extend(owned.map(|(_, aside)| *aside));
         }
+    }
+
+    /// The numbers of a list that are no entries: none of them was reached before.
+    fn numbers(&mut self, first: u32, count: u32, len: u64) -> Result<(), Flaw> {
+        let listed =
+            u32::try_from(MOST_SCALARS.saturating_sub(self.paths.scalars.len())).map_or(count, |n| n.min(count));
+        let entries = u32::try_from(self.paths.parents.len()).unwrap_or(u32::MAX);
+        for edge in 0..listed {
+            self.budget.path(len.saturating_add(Step::Index(edge).len()))?;
+            self.paths.scalars.push(entries.saturating_add(first).saturating_add(edge));
+        }
+        self.paths.more_scalars = self.paths.more_scalars.saturating_add(count.saturating_sub(listed).into());
+        Ok(())
     }
 
     /// A number or a string: of these, a report lists the first.
@@ -1233,7 +1275,7 @@ impl<'a> Ways<'a> {
 
     /// For each node how many ways lead to it: from variables alone, where one reaches it.
     fn counts(source: Source<'_>, paths: &Paths) -> Vec<u64> {
-        let mut counts = vec![0_u64; source.node_count()];
+        let mut counts = vec![0_u64; source.entry_count()];
         let add = |counts: &mut Vec<u64>, node: u32, ways: u64| {
             if let Some(count) = usize::try_from(node).ok().and_then(|node| counts.get_mut(node)) {
                 *count = count.saturating_add(ways);
@@ -1248,7 +1290,7 @@ impl<'a> Ways<'a> {
         // Nodes come after those that they refer to: backwards, all ways to a node are known before its children's.
         for node in paths.reached().rev() {
             let ways = get(&counts, node).unwrap_or(0);
-            for child in source.node(node).children().iter().filter(|child| paths.is_way(source, node, *child)) {
+            for child in children_of(source, node).iter().filter(|child| paths.is_way(source, node, *child)) {
                 add(&mut counts, child, ways);
             }
         }
@@ -1258,13 +1300,13 @@ impl<'a> Ways<'a> {
     /// Lists what refers to the arrays with several ways and to all that hold them.
     fn list_uses(&mut self) {
         let (source, paths) = (self.source, self.paths);
-        let mut wanted = Bits::new(source.node_count());
+        let mut wanted = Bits::new(source.entry_count());
         for node in self.tensors.iter().flat_map(|(_, _, nodes)| nodes) {
             wanted.insert(*node);
         }
         // Forwards, for the same reason.
         for node in paths.reached() {
-            let mut children = source.node(node).children().iter();
+            let mut children = children_of(source, node).iter();
             if children.any(|child| wanted.contains(child) && paths.is_way(source, node, child)) {
                 wanted.insert(node);
             }
@@ -1279,7 +1321,7 @@ impl<'a> Ways<'a> {
                 }
             }
             for node in paths.reached().filter(|node| wanted.contains(*node)) {
-                for (edge, child) in (0..).zip(source.node(node).children().iter()) {
+                for (edge, child) in (0..).zip(children_of(source, node).iter()) {
                     if paths.is_way(source, node, child) {
                         act(child, (node, edge));
                     }
@@ -1287,7 +1329,7 @@ impl<'a> Ways<'a> {
             }
         };
         // Counted first, so that all of them lie side by side: after this, `starts` of a node says where its uses end.
-        let mut starts = vec![0_u32; source.node_count().saturating_add(1)];
+        let mut starts = vec![0_u32; source.entry_count().saturating_add(1)];
         let place = |node: u32| usize::try_from(node).unwrap_or(usize::MAX);
         each_use(&mut |node, _| {
             if let Some(count) = starts.get_mut(place(node)).filter(|_| wanted.contains(node)) {
@@ -1384,6 +1426,11 @@ impl<'a> Ways<'a> {
         self.paths.write_way(self.source, way, &mut text);
         Ok(text)
     }
+}
+
+/// The children of an entry, but for numbers: they have one way.
+fn children_of(source: Source<'_>, entry: u32) -> Ids<'_> {
+    source.entry(entry).map_or(Ids::EMPTY, |node| node.children())
 }
 
 /// A node that nothing reaches.

@@ -408,8 +408,8 @@ impl Named {
         let longest = map.types.iter().map(|described| described.path.len()).max().unwrap_or(0);
         let mut path = String::new();
         let mut lists = BTreeMap::new();
-        for node in 0..u32::try_from(source.node_count()).unwrap_or(u32::MAX) {
-            let Node::Opaque { why: Why::UnknownStruct, ty, children } = source.node(node) else { continue };
+        for node in 0..u32::try_from(source.entry_count()).unwrap_or(u32::MAX) {
+            let Some(Node::Opaque { why: Why::UnknownStruct, ty, children }) = source.entry(node) else { continue };
             // A path is no shorter than its parts: what is too long to be known is not put together.
             let len = ty.iter().fold(0_usize, |len, part| len.saturating_add(source.text(part).len()));
             if len > longest {

@@ -3,6 +3,7 @@
 use std::{fs, path::Path, process::Command};
 
 use flux_airlock::{Airlock, Error, GUEST_SHA256, Limits};
+use flux_airlock_wire::VERSION;
 use wasmparser::{ExternalKind, Parser, Payload, TypeRef};
 
 const GUEST: &[u8] = include_bytes!("../guest/flux_airlock_guest.wasm");
@@ -91,9 +92,9 @@ fn the_guest_opens_a_document_and_refuses_another() {
     let airlock = Airlock::new().unwrap();
     // Dict(:a => 1), as BSON.jl writes it.
     let opened = airlock.raw_answer(*b"\x10\0\0\0\x12a\0\x01\0\0\0\0\0\0\0\0").unwrap();
-    assert_eq!(opened[..2], [1, 0]);
+    assert_eq!(opened[..2], [VERSION, 0]);
     let refused = airlock.raw_answer(*b"\x10\0\0\0\x12a\0\x01\0\0\0\0\0\0\0").unwrap();
-    assert_eq!(refused[..2], [1, 1]);
+    assert_eq!(refused[..2], [VERSION, 1]);
     assert_eq!(airlock.instances_started(), 2);
 }
 
@@ -118,9 +119,9 @@ fn what_a_file_left_in_a_pool_is_not_there_for_the_next_one() {
         |airlock: &Airlock| airlock.raw(small()).map(|(_, answer, figures)| (answer.unwrap(), figures.fuel_used));
     let expected = used(&Airlock::builder().pooling(0).build().unwrap()).unwrap();
     assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.raw_answer(wide(100_000, 4)).unwrap()[..2], [1, 0]);
+    assert_eq!(pooled.raw_answer(wide(100_000, 4)).unwrap()[..2], [VERSION, 0]);
     assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.raw_answer(b"no model".as_slice()).unwrap()[..2], [1, 1]);
+    assert_eq!(pooled.raw_answer(b"no model".as_slice()).unwrap()[..2], [VERSION, 1]);
     assert_eq!(used(&pooled).unwrap(), expected);
     assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(wide(100_000, 4)).unwrap_err().code(), "fuel-limit");
     assert_eq!(used(&pooled).unwrap(), expected);
@@ -137,7 +138,7 @@ fn what_has_no_room_in_a_pool_has_memory_of_its_own() {
     };
     let pooled = Airlock::builder().pooling(1).limits(limits(512 << 20)).build().unwrap();
     let (_, answer, figures) = pooled.raw(file.clone()).unwrap();
-    assert_eq!(answer.unwrap()[..2], [1, 0]);
+    assert_eq!(answer.unwrap()[..2], [VERSION, 0]);
     assert!(figures.memory_bytes > 64 << 20, "{}", figures.memory_bytes);
     assert_eq!(pooled.instances_started(), 2);
     // What was not granted is not had elsewhere.
@@ -198,7 +199,7 @@ fn memory_is_denied_beyond_the_grant() {
         let limits = Limits::builder().memory_bytes(bytes).build().unwrap();
         Airlock::builder().limits(limits).build().unwrap().raw_answer(file.clone())
     };
-    assert_eq!(granted(256 << 20).unwrap()[..2], [1, 0]);
+    assert_eq!(granted(256 << 20).unwrap()[..2], [VERSION, 0]);
     let Err(Error::Limit(error)) = granted(1 << 20) else { panic!("denied") };
     assert_eq!((error.limit.name(), error.granted), ("memory-bytes", 1 << 20));
 }

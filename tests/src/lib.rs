@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 
 use flux_airlock_decode::decode;
 use flux_airlock_wire::{
-    Answer, Aside, Counts, Element, Eltype, Kind, Limits, Node, Note, Refusal, Span, Tensor, Variable, Why,
+    Answer, Aside, Counts, Element, Eltype, Kind, Limits, Node, Note, Refusal, Run, Span, Tensor, Variable, Why,
 };
 use sha2::{Digest as _, Sha256};
 
@@ -76,8 +76,10 @@ pub struct Opened {
     pub texts: Vec<Span>,
     /// Arrays.
     pub arrays: Vec<Array>,
-    /// Nodes.
+    /// Nodes: the entries, and behind them the numbers of the runs.
     pub nodes: Vec<Fact>,
+    /// How many of them are entries.
+    pub entries: usize,
     /// Variables.
     pub variables: Vec<Variable>,
     /// Asides.
@@ -171,9 +173,39 @@ fn take(
         let Span { offset, len: bytes } = tensor.span;
         opened.arrays.push(Array { offset, bytes, size: tensor.size.iter().collect(), eltype, packed });
     }
-    for _ in 0..counts.nodes {
-        opened.nodes.push(fact(&entries.take()?));
+    let mut numbers = Vec::new();
+    for _ in 0..counts.runs {
+        let Run { eltype, offset, step, count } = entries.take()?;
+        if count == 0 || step < eltype.width().max(1) {
+            return Err(format!("a run of {count} numbers of {step} bytes").into());
+        }
+        // Before there are so many.
+        if to_usize(counts.nodes) + numbers.len() + to_usize(count) > to_usize(limits.nodes) {
+            return Err(format!("{} numbers in runs, and {count} more", numbers.len()).into());
+        }
+        for number in 0..count {
+            let at = u64::from(offset) + u64::from(number) * u64::from(step);
+            numbers.push(Fact { number: Some((eltype, u32::try_from(at)?)), ..Fact::default() });
+        }
     }
+    let mut listed = 0;
+    for id in 0..counts.nodes {
+        let node: Node<'_> = entries.take()?;
+        let mut fact = fact(&node);
+        if let Node::Numbers { first, count } = node {
+            let end = first.checked_add(count).filter(|&end| to_usize(end) <= numbers.len());
+            let end = end.filter(|_| first == listed && count > 0);
+            let wrong = || format!("node {id} has {count} numbers from {first} on instead of {listed}");
+            listed = end.ok_or_else(wrong)?;
+            fact.children = (first..listed).map(|number| counts.nodes + number).collect();
+        }
+        opened.nodes.push(fact);
+    }
+    opened.entries = opened.nodes.len();
+    if to_usize(listed) != numbers.len() {
+        return Err(format!("{} numbers in runs, and {listed} in lists", numbers.len()).into());
+    }
+    opened.nodes.append(&mut numbers);
     for _ in 0..counts.variables {
         opened.variables.push(entries.take()?);
     }
@@ -204,6 +236,7 @@ fn fact(node: &Node<'_>) -> Fact {
         | Node::Int(_)
         | Node::List(_)
         | Node::Null
+        | Node::Numbers { .. }
         | Node::Tuple(_) => {}
     }
     fact
@@ -251,7 +284,9 @@ fn check_opened(file: &[u8], opened: &Opened, limits: &Limits) -> Result<(), Str
     for (id, node) in opened.nodes.iter().enumerate() {
         let mut depth = 0;
         for child in &node.children {
-            let below = depths.get(to_usize(*child)).ok_or_else(|| format!("node {id} refers to {child}"))?;
+            let is_number = (opened.entries..opened.nodes.len()).contains(&to_usize(*child));
+            let below = depths.get(to_usize(*child)).copied().or(is_number.then_some(0));
+            let below = below.ok_or_else(|| format!("node {id} refers to {child}"))?;
             depth = depth.max(below.saturating_add(1));
         }
         if depth > limits.depth.saturating_add(SUPPLIED_LEVELS) {
@@ -287,7 +322,7 @@ fn check_opened(file: &[u8], opened: &Opened, limits: &Limits) -> Result<(), Str
     let nodes = opened.variables.iter().map(|variable| variable.node);
     let roots: Vec<u32> = nodes.chain(opened.asides.iter().map(|aside| aside.value)).collect();
     let others = opened.asides.iter().map(|aside| aside.owner).chain(opened.notes.iter().map(|note| note.node));
-    if let Some(id) = roots.iter().copied().chain(others).find(|id| to_usize(*id) >= opened.nodes.len()) {
+    if let Some(id) = roots.iter().copied().chain(others).find(|id| to_usize(*id) >= opened.entries) {
         return Err(format!("no node {id}"));
     }
     let mut seen = BTreeSet::new();

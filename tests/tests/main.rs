@@ -14,6 +14,7 @@ mod mutations;
 mod oracle;
 mod regress;
 mod report;
+mod runs;
 mod support;
 mod twins;
 mod types;

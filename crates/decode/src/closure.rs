@@ -14,7 +14,7 @@ use flux_airlock_wire::{Function, NoteCode};
 use crate::{
     catalogue::Is,
     ix, names,
-    tape::{Form, RecordId, Tag, Tape},
+    tape::{Form, RecordId, SHORTEST_RUN, Tag, Tape},
     types,
 };
 
@@ -866,9 +866,11 @@ fn fields(tape: &Tape, id: RecordId) -> Option<impl Iterator<Item = RecordId> + 
     elements(tape, tape.field(id, names::DATA)?)
 }
 
+/// The elements of an array, unless they are more than any form has: then one record may stand for many of them.
 fn elements(tape: &Tape, id: RecordId) -> Option<impl Iterator<Item = RecordId> + '_> {
+    const { assert!(MOST_TERMS < SHORTEST_RUN, "no element is hidden in a run") };
     let id = tape.resolve(id);
-    (tape.get(id).form == Form::Array).then(|| tape.children(id))
+    (tape.get(id).form == Form::Array && ix(tape.count(id)) <= MOST_TERMS).then(|| tape.children(id))
 }
 
 /// All of them, unless they are more than any form has.

@@ -9,8 +9,8 @@ use alloc::collections::BTreeSet;
 use alloc::{collections::BTreeMap, rc::Rc, vec, vec::Vec};
 
 use flux_airlock_wire::{
-    Aside, Code, Element, Eltype, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note, NoteCode,
-    SUPPLIED_LEVELS, Span, Tensor, Variable, Why, answer::Sections,
+    Aside, Code, Element, Eltype, Expected, FluxVersion, Function, Group, Ids, Kind, Limit, Limits, Node, Note,
+    NoteCode, Run, SUPPLIED_LEVELS, Span, Tensor, Variable, Why, answer::Sections,
 };
 
 use crate::{
@@ -81,6 +81,8 @@ enum What {
     List,
     /// A `NamedTuple` of this type.
     NamedTuple(RecordId),
+    /// A list of so many numbers of the answer's runs, from this one on.
+    Numbers(u32, u32),
     /// Something inert; its type.
     Opaque(Why, RecordId),
     Record,
@@ -145,6 +147,8 @@ struct Raise<'t> {
     tape: &'t Tape,
     limits: &'t Limits,
     out: Sections,
+    /// How many numbers the answer's runs have.
+    numbers: u32,
     frames: Vec<Frame>,
     /// The nodes of finished parts.
     values: Vec<NodeId>,
@@ -180,6 +184,7 @@ impl<'t> Raise<'t> {
             tape,
             limits,
             out: Sections::new(ix(limits.answer_bytes)),
+            numbers: 0,
             frames: Vec::new(),
             values: Vec::new(),
             classes: Vec::new(),
@@ -205,20 +210,20 @@ impl<'t> Raise<'t> {
         } else {
             self.value(0, false, None)?;
         }
-        while let Some(frame) = self.frames.last_mut() {
-            if frame.cursor < frame.end {
-                let (id, in_array) = (frame.cursor, frame.in_array);
-                if in_array && number_form(self.tape.get(id).form).is_some() {
-                    self.numbers()?;
-                    continue;
-                }
-                frame.cursor = self.tape.next(id);
-                let is_hidden = matches!(frame.what, What::Root) && self.tape.get(id).key() == names::BACKREFS;
-                if !is_hidden {
-                    self.visit(id, in_array)?;
-                }
-            } else {
+        while let Some(&Frame { cursor: id, end, in_array, what, .. }) = self.frames.last() {
+            if id >= end {
                 self.close()?;
+                continue;
+            }
+            if in_array && number_form(self.tape.get(id).form).is_some() && self.numbers()? {
+                continue;
+            }
+            if let Some(frame) = self.frames.last_mut() {
+                frame.cursor = self.tape.next(id);
+            }
+            let is_hidden = matches!(what, What::Root) && self.tape.get(id).key() == names::BACKREFS;
+            if !is_hidden {
+                self.visit(id, in_array)?;
             }
         }
         if root.tag() != Tag::Plain
@@ -231,35 +236,117 @@ impl<'t> Raise<'t> {
     }
 
     /// Raises the numbers that are the next elements of an array: where files have many elements, most of them are these.
-    fn numbers(&mut self) -> Result<(), Stop> {
-        let Some(&Frame { cursor: id, end, .. }) = self.frames.last() else { return Ok(()) };
-        let tape = self.tape;
-        let records = tape.records.get(ix(id)..ix(end)).unwrap_or(&[]);
-        let run = records.iter().take_while(|record| number_form(record.form).is_some()).count();
-        let granted = ix(self.limits.nodes.saturating_sub(self.out.nodes.count()));
-        let numbers = || records.iter().take(run.min(granted)).filter_map(number);
-        let first = self.out.nodes.count();
-        // How long the key is, and from which one on keys are longer.
-        let (mut key_len, mut longer) = (0_u32, 0_u32);
-        let written = self.out.nodes.push_numbers(numbers().map(|(record, eltype, _)| {
-            if record.key() >= longer {
-                key_len = decimal_len(record.key());
-                longer = 10_u32.checked_pow(key_len).unwrap_or(u32::MAX);
+    /// `false`, and nothing done, for a single one.
+    fn numbers(&mut self) -> Result<bool, Stop> {
+        let Some(&Frame { record, cursor, end, what, .. }) = self.frames.last() else { return Ok(false) };
+        let (tape, next) = (self.tape, cursor.saturating_add(1));
+        let is_last = next >= end || number_form(tape.get(next).form).is_none();
+        if is_last && !tape.get(cursor).is_run() {
+            return Ok(false);
+        }
+        let records = tape.records.get(ix(cursor)..ix(end)).unwrap_or(&[]);
+        let count = records.iter().take_while(|record| number_form(record.form).is_some()).count();
+        let (numbers, others) = records.split_at_checked(count).unwrap_or_default();
+        let are_runs = numbers.len().saturating_mul(FEW) <= ix(tape.count(record));
+        if matches!(what, What::List) && cursor == record.saturating_add(1) && others.is_empty() && are_runs {
+            return self.vector(cursor, numbers).map(|()| true);
+        }
+        for piece in numbers.chunk_by(|one, next| !one.is_run() && !next.is_run()) {
+            match *piece {
+                [run] if run.is_run() => {
+                    let (eltype, sort) = number(&run);
+                    let first = number_offset(&run, decimal_len(run.key()));
+                    let each = (0..run.a).map(|i| (eltype, i.wrapping_mul(run.b).wrapping_add(first)));
+                    self.leaves(each, run.a, core::iter::repeat_n(sort, ix(run.a)), |_| 0)?;
+                }
+                _ => {
+                    // How long the key is, and from which one on keys are longer.
+                    let (mut key_len, mut longer) = (0_u32, 0_u32);
+                    let each = piece.iter().map(|record| {
+                        if record.key() >= longer {
+                            key_len = decimal_len(record.key());
+                            longer = 10_u32.checked_pow(key_len).unwrap_or(u32::MAX);
+                        }
+                        (number(record).0, number_offset(record, key_len))
+                    });
+                    let sorts = piece.iter().map(|record| number(record).1);
+                    self.leaves(each, len32(piece.len()), sorts, |written| written)?;
+                }
             }
-            (eltype, record.offset.wrapping_add(key_len).wrapping_add(2))
-        }));
+            if let Some(frame) = self.frames.last_mut() {
+                frame.cursor = frame.cursor.saturating_add(len32(piece.len()));
+            }
+        }
+        Ok(true)
+    }
+
+    /// Adds `count` numbers as nodes, and puts them among the finished parts. Where they are too many, `record` says which of
+    /// the next records has the one after so many: that of a run stands for all of it.
+    fn leaves(
+        &mut self,
+        numbers: impl Iterator<Item = (Eltype, u32)>,
+        count: u32,
+        sorts: impl Iterator<Item = Sort>,
+        record: impl Fn(u32) -> u32,
+    ) -> Result<(), Stop> {
+        let granted = self.left();
+        let first = self.out.nodes.count();
+        let written = self.out.nodes.push_numbers(numbers.take(ix(granted)));
         let end = self.out.nodes.count();
-        let next = id.saturating_add(end.saturating_sub(first));
-        if written.is_err() || run > granted {
-            self.at = next;
+        if written.is_err() || count > granted {
+            let cursor = self.frames.last().map_or(0, |frame| frame.cursor);
+            self.at = cursor.saturating_add(record(end.saturating_sub(first)));
             return Err(self.limit(if written.is_err() { Limit::AnswerBytes } else { Limit::Nodes }));
         }
-        if let Some(frame) = self.frames.last_mut() {
-            frame.cursor = next;
-        }
-        self.classes.extend(numbers().map(|(_, _, sort)| Class::of(sort)));
+        self.classes.extend(sorts.map(Class::of));
         self.values.extend(first..end);
         Ok(())
+    }
+
+    /// Raises a list of nothing but numbers, whose records begin at `cursor`.
+    fn vector(&mut self, cursor: RecordId, records: &[Record]) -> Result<(), Stop> {
+        let first = self.numbers;
+        let mut open: Option<Run> = None;
+        for (id, record) in (cursor..).zip(records) {
+            self.at = id;
+            let ((eltype, _), key_len) = (number(record), decimal_len(record.key()));
+            let offset = number_offset(record, key_len);
+            let (count, step) = if record.is_run() {
+                (record.a, record.b)
+            } else {
+                (1, key_len.saturating_add(2).saturating_add(eltype.width()))
+            };
+            if count > self.left() {
+                return Err(self.limit(Limit::Nodes));
+            }
+            self.numbers = self.numbers.saturating_add(count);
+            match &mut open {
+                Some(run)
+                    if (run.eltype, run.step) == (eltype, step)
+                        && run.count.wrapping_mul(step).wrapping_add(run.offset) == offset =>
+                {
+                    run.count = run.count.saturating_add(count);
+                }
+                _ => {
+                    if let Some(run) = open.replace(Run { eltype, offset, step, count }) {
+                        self.push_to(|out| out.runs.push(&run))?;
+                    }
+                }
+            }
+        }
+        if let Some(run) = open {
+            self.push_to(|out| out.runs.push(&run))?;
+        }
+        let count = self.numbers.saturating_sub(first);
+        if let Some(frame) = self.frames.last_mut() {
+            (frame.cursor, frame.what) = (frame.end, What::Numbers(first, count));
+        }
+        Ok(())
+    }
+
+    /// How many more nodes and numbers are granted.
+    fn left(&self) -> u32 {
+        self.limits.nodes.saturating_sub(self.out.nodes.count()).saturating_sub(self.numbers)
     }
 
     fn stop(&self, code: Code) -> Stop {
@@ -279,12 +366,12 @@ impl<'t> Raise<'t> {
 
     /// Adds a node, and puts it among the finished parts.
     fn node(&mut self, node: &Node<'_>, class: Class) -> Result<NodeId, Stop> {
-        if self.out.nodes.count() >= self.limits.nodes {
+        if self.left() == 0 {
             return Err(self.limit(Limit::Nodes));
         }
         // Frames count the levels of what is raised; what was raised before and is met again has its levels too.
         let below = node.children().iter().map(|child| self.class(child).height.saturating_add(1));
-        let height = below.max().unwrap_or(0);
+        let height = below.max().unwrap_or(u16::from(matches!(node, Node::Numbers { .. })));
         if u32::from(height) > self.limits.depth.saturating_add(SUPPLIED_LEVELS) {
             return Err(self.limit(Limit::Depth));
         }
@@ -392,6 +479,10 @@ impl<'t> Raise<'t> {
                 self.tensor(Some(Eltype::UInt8), id, id)
             }
             Form::Array => self.open(id, id, true, entry, What::List),
+            // Runs are parts of an array that is raised.
+            Form::Doubles | Form::Int32s | Form::Int64s => {
+                Err(self.stop(Code::WrongType { expected: Expected::Array }))
+            }
             Form::Document(tag) => self.document(id, tag, entry),
         }
     }
@@ -616,6 +707,7 @@ impl<'t> Raise<'t> {
             What::Device(ty) => self.device_array(ty, parts),
             What::List => self.node_of(parts, Class::of(Sort::List), list_node),
             What::NamedTuple(ty) => self.named_tuple(ty, parts),
+            What::Numbers(first, count) => self.node(&Node::Numbers { first, count }, Class::of(Sort::List)),
             What::Opaque(why, ty) => self.opaque(why, ty, parts),
             What::Record => self.record(frame.record, parts),
             What::Struct(layouts, ty) => self.layout(layouts, ty, parts),
@@ -1242,21 +1334,29 @@ enum ParamValue {
     Symbol(NameId),
 }
 
-/// What a number of the file is, if an element of this form is one; a boolean as if it were true.
+/// Elements for each record in a list that is mostly runs.
+const FEW: usize = 4;
+
+/// What a number of the file is, if an element of this form is one or a run of them; a boolean as if it were true.
 const fn number_form(form: Form) -> Option<(Eltype, Sort)> {
     match form {
         Form::Boolean => Some((Eltype::Bool, Sort::True)),
-        Form::Double => Some((Eltype::Float64, Sort::Float)),
-        Form::Int32 => Some((Eltype::Int32, Sort::Integer)),
-        Form::Int64 => Some((Eltype::Int64, Sort::Integer)),
+        Form::Double | Form::Doubles => Some((Eltype::Float64, Sort::Float)),
+        Form::Int32 | Form::Int32s => Some((Eltype::Int32, Sort::Integer)),
+        Form::Int64 | Form::Int64s => Some((Eltype::Int64, Sort::Integer)),
         _ => None,
     }
 }
 
-/// A number of the file: its record, what it is, and how it counts where a field is judged.
-fn number(record: &Record) -> Option<(&Record, Eltype, Sort)> {
-    let (eltype, sort) = number_form(record.form)?;
-    Some((record, eltype, if sort == Sort::True && record.a == 0 { Sort::False } else { sort }))
+/// What a number of the file is, and how it counts where a field is judged.
+fn number(record: &Record) -> (Eltype, Sort) {
+    let (eltype, sort) = number_form(record.form).unwrap_or((Eltype::Nothing, Sort::Other));
+    (eltype, if sort == Sort::True && record.a == 0 { Sort::False } else { sort })
+}
+
+/// Where the bytes of a number begin whose key has this length: behind its type, the key, and a zero.
+fn number_offset(record: &Record, key_len: u32) -> u32 {
+    record.offset.wrapping_add(key_len).wrapping_add(2)
 }
 
 /// Ids as the bytes that the answer has of them.

@@ -12,7 +12,7 @@ use crate::{
     Stop, ix, len32,
     names::{self, NameId, Short},
     seen::{self, Seen},
-    tape::{Form, Record, RecordId, Tag, Tape},
+    tape::{Form, Record, RecordId, SHORTEST_RUN, Tag, Tape},
     window::Window,
 };
 
@@ -31,6 +31,7 @@ fn scan_with(window: Window<'_>, file_len: u32, limits: &Limits, seen: Option<Se
         limits,
         most_elements: limits.elements.min(MOST_ELEMENTS),
         file_len,
+        in_runs: 0,
         claimed: 0,
         evidence: Evidence::None,
     };
@@ -55,11 +56,35 @@ struct Frame {
     is_doubtful: bool,
     /// Its element `tag`.
     tag: Option<RecordId>,
-    is_array: bool,
-    /// Are its strings parts of a path?
-    keeps_strings: bool,
+    /// What its elements are kept for, if it is an array.
+    array: Option<Kept>,
     /// How many levels of documents and arrays are in it.
     height: u32,
+    /// `Scan::in_runs` where it began.
+    in_runs: u32,
+}
+
+/// What the elements of an array are kept for, told from its key, which is enough: where a user has the same, no number is lost.
+#[derive(Clone, Copy, PartialEq)]
+enum Kept {
+    /// Their places, by which they are asked for: each has a record.
+    Places,
+    /// The strings, which are parts of a path; and the places.
+    Strings,
+    /// The values: numbers that follow one another may have one record.
+    Values,
+}
+
+impl Kept {
+    /// In an array under this key, given whether it is itself an element of an array.
+    const fn under(key: u32, in_array: bool) -> Self {
+        match key {
+            _ if in_array => Self::Values,
+            names::NAME | names::PATH => Self::Strings,
+            names::BACKREFS | names::PARAMS | names::SIZE => Self::Places,
+            _ => Self::Values,
+        }
+    }
 }
 
 /// What was read at once.
@@ -87,13 +112,15 @@ struct Scan<'s, 'l> {
     limits: &'l Limits,
     most_elements: u32,
     file_len: u32,
+    /// Elements that have no record of their own, being in a run.
+    in_runs: u32,
     /// The length that the file's document claims.
     claimed: u32,
     evidence: Evidence,
 }
 
 impl Frame {
-    fn new(record: RecordId, start: u32, end: u32, file_len: u32, is_array: bool, keeps_strings: bool) -> Self {
+    fn new(record: RecordId, start: u32, end: u32, file_len: u32, array: Option<Kept>, in_runs: u32) -> Self {
         Self {
             record,
             start,
@@ -104,10 +131,18 @@ impl Frame {
             known_keys: 0,
             is_doubtful: false,
             tag: None,
-            is_array,
-            keeps_strings,
+            array,
             height: 0,
+            in_runs,
         }
+    }
+
+    const fn is_array(&self) -> bool {
+        self.array.is_some()
+    }
+
+    const fn keeps_strings(&self) -> bool {
+        matches!(self.array, Some(Kept::Strings))
     }
 
     /// Notes that the element `id` has this key.
@@ -115,7 +150,7 @@ impl Frame {
     fn note(&mut self, key: u32, id: RecordId) {
         // There are fewer than 2^24 elements.
         self.count = self.count.wrapping_add(1);
-        if self.is_array {
+        if self.is_array() {
             self.place.step(self.count);
             return;
         }
@@ -148,6 +183,90 @@ impl Place {
         // The digits and the zero are the lowest bytes of the word: pushed to its upper end, they are all that is left.
         let above = 56_u32.checked_sub(self.bits)?;
         (bytes.wrapping_shl(above) == self.digits.wrapping_shl(above)).then_some(self.bits >> 3)
+    }
+
+    /// How many elements, each of `STEP` bytes and at most `most`, begin with this type and the keys that are due: the first
+    /// with that of the place `first`, which is this one. All keys have the length of this one, and where they are longer
+    /// than [`SHORT_KEY`], they are `LONG`.
+    fn count<const STEP: usize, const LONG: bool>(mut self, kind: u8, first: u32, most: u32, bytes: &[u8]) -> u32 {
+        let elements = bytes.as_chunks::<STEP>().0;
+        let elements = elements.get(..ix(most)).unwrap_or(elements);
+        let masks = self.masks();
+        let next = self.next_in_ten();
+        let mut count = 0_u32;
+        loop {
+            if first.wrapping_add(count).is_multiple_of(10) {
+                // Ten by ten: there only the last digit differs, and one look at the end does for all of them.
+                for ten in elements.get(ix(count)..).unwrap_or(&[]).as_chunks::<10>().0 {
+                    let (mut due, mut differ) = (self.head(kind), 0);
+                    for element in ten {
+                        differ |= differing::<STEP, LONG>(element, due, masks);
+                        due = (due.0.wrapping_add(next.0), due.1.wrapping_add(next.1));
+                    }
+                    if differ != 0 {
+                        break;
+                    }
+                    count = count.wrapping_add(10);
+                    self.step_by_ten(first.wrapping_add(count));
+                }
+            }
+            match elements.get(ix(count)) {
+                Some(element) if differing::<STEP, LONG>(element, self.head(kind), masks) == 0 => {
+                    count = count.wrapping_add(1);
+                    self.step(first.wrapping_add(count));
+                }
+                _ => return count,
+            }
+        }
+    }
+
+    /// [`Place::count`] for elements of `step` bytes. None are shorter than two digits and four bytes of value, or longer than
+    /// eight digits and eight.
+    fn count_of(self, step: u32) -> fn(Self, u8, u32, u32, &[u8]) -> u32 {
+        match (step, self.bits >> 3 > SHORT_KEY) {
+            (8, _) => Self::count::<8, false>,
+            (9, _) => Self::count::<9, false>,
+            (10, _) => Self::count::<10, false>,
+            (11, _) => Self::count::<11, false>,
+            (12, _) => Self::count::<12, false>,
+            (13, false) => Self::count::<13, false>,
+            (14, false) => Self::count::<14, false>,
+            (15, _) => Self::count::<15, false>,
+            (16, _) => Self::count::<16, false>,
+            (13, true) => Self::count::<13, true>,
+            (14, true) => Self::count::<14, true>,
+            (17, _) => Self::count::<17, true>,
+            (18, _) => Self::count::<18, true>,
+            _ => |_, _, _, _, _| 0,
+        }
+    }
+
+    /// The bytes that an element of this type begins with, the first one lowest: type, key and zero, ten at most.
+    fn head(self, kind: u8) -> (u64, u16) {
+        (self.digits << 8 | u64::from(kind), u16::try_from(self.digits >> 56).unwrap_or(0))
+    }
+
+    /// Which bits of those are given.
+    fn masks(self) -> (u64, u16) {
+        let bits = self.bits.wrapping_add(16);
+        let low = u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0);
+        (low, u16::MAX.checked_shr(80_u32.saturating_sub(bits)).unwrap_or(0))
+    }
+
+    /// What is to be added to them for the next place, if that has another last digit alone.
+    fn next_in_ten(self) -> (u64, u16) {
+        1_u64.checked_shl(self.bits).map_or((0, 1), |one| (one, 0))
+    }
+
+    /// Goes on by ten, to the place `next`, whose last digit is a zero like that of this one.
+    #[inline]
+    fn step_by_ten(&mut self, next: u32) {
+        let ten = self.bits.wrapping_sub(16);
+        if self.digits.wrapping_shr(ten) & 0xff < 0x39 {
+            self.digits = self.digits.wrapping_add(1_u64.wrapping_shl(ten));
+        } else {
+            self.carry(next);
+        }
     }
 
     /// Goes on to the place `next`.
@@ -198,7 +317,7 @@ impl Scan<'_, '_> {
             self.evidence = Evidence::Length;
         }
         self.tape.records.push(Record::new(0, 0, Form::Document(Tag::Plain)));
-        self.open(0, 0, if end < SMALLEST_DOCUMENT { self.file_len } else { end }, false, false);
+        self.open(0, 0, if end < SMALLEST_DOCUMENT { self.file_len } else { end }, None);
         loop {
             match self.in_view() {
                 Some(InView::Element) => continue,
@@ -258,8 +377,13 @@ impl Scan<'_, '_> {
         stop
     }
 
-    fn open(&mut self, record: RecordId, start: u32, end: u32, is_array: bool, keeps_strings: bool) {
-        self.frames.push(Frame::new(record, start, end, self.file_len, is_array, keeps_strings));
+    fn open(&mut self, record: RecordId, start: u32, end: u32, array: Option<Kept>) {
+        self.frames.push(Frame::new(record, start, end, self.file_len, array, self.in_runs));
+    }
+
+    /// How many elements were read.
+    fn elements(&self) -> u32 {
+        self.tape.len().saturating_add(self.in_runs)
     }
 
     fn misplaced_end(&self, record: RecordId) -> Stop {
@@ -285,7 +409,8 @@ impl Scan<'_, '_> {
         let id = self.tape.len();
         // What the first elements say of the file is weighed on the long way.
         let is_judged = self.evidence == Evidence::Length || self.evidence == Evidence::Element && id > 2;
-        if !is_judged || id > self.most_elements {
+        let elements = self.elements();
+        if !is_judged || elements > self.most_elements {
             return None;
         }
         self.window.look();
@@ -302,8 +427,16 @@ impl Scan<'_, '_> {
             let is_end = offset < self.file_len && u64::from(offset).wrapping_add(1) == frame.end.into();
             return is_end.then_some(InView::End);
         }
+        if matches!(frame.array, Some(Kept::Places | Kept::Values))
+            && frame.count >= FEWEST_BEFORE
+            && let Some(number) = Number::new(kind)
+            // One of these is likely if it is not the first.
+            && self.tape.records.last().is_some_and(|before| before.form == number.form || before.form == number.run)
+        {
+            return self.numbers_in_view(number).then_some(InView::Element);
+        }
         let words = head.get(1..)?.first_chunk()?;
-        let (key, key_len) = if frame.is_array {
+        let (key, key_len) = if frame.is_array() {
             (frame.count, frame.place.matches(words)?)
         } else {
             let short = Short::until_zero(words)?;
@@ -329,7 +462,8 @@ impl Scan<'_, '_> {
                     return None;
                 }
                 let text_at = at.wrapping_add(4);
-                let keep = if frame.is_array { frame.keeps_strings } else { matches!(key, names::TAG | names::NAME) };
+                let keep =
+                    if frame.is_array() { frame.keeps_strings() } else { matches!(key, names::TAG | names::NAME) };
                 if !keep {
                     (Form::String, text_at, len, all)
                 } else if len > self.limits.name_bytes {
@@ -345,15 +479,14 @@ impl Scan<'_, '_> {
                 if low < SMALLEST_DOCUMENT || u64::from(low) > room || depth >= self.limits.depth {
                     return None;
                 }
-                let is_array = kind == 0x04;
-                let keeps_strings = is_array && !frame.is_array && matches!(key, names::NAME | names::PATH);
-                if !is_array
+                let array = (kind == 0x04).then(|| Kept::under(key, frame.is_array()));
+                if array.is_none()
                     && let Some(seen) = &self.seen
                     && matches!(low, seen::SHORTEST..=seen::LONGEST)
                     && let Some(document) = self.window.peek(ix(before.wrapping_add(low))).get(ix(before)..)
                     && let Some(document) = document.get(..ix(low))
                     && let Some(same) = seen.find(document)
-                    && id.saturating_add(same.elements(&self.tape)) <= self.most_elements
+                    && elements.saturating_add(same.elements(&self.tape)) <= self.most_elements
                     && depth.saturating_add(same.height) < self.limits.depth
                 {
                     frame.note(key, id);
@@ -367,9 +500,9 @@ impl Scan<'_, '_> {
                     return Some(InView::Element);
                 }
                 frame.note(key, id);
-                let form = if is_array { Form::Array } else { Form::Document(Tag::Plain) };
+                let form = if array.is_some() { Form::Array } else { Form::Document(Tag::Plain) };
                 self.tape.records.push(Record::new(offset, key, form));
-                self.frames.push(Frame::new(id, at, at.wrapping_add(low), self.file_len, is_array, keeps_strings));
+                self.frames.push(Frame::new(id, at, at.wrapping_add(low), self.file_len, array, self.in_runs));
                 self.window.skip(before.wrapping_add(4));
                 return Some(InView::Element);
             }
@@ -386,41 +519,55 @@ impl Scan<'_, '_> {
         frame.note(key, id);
         self.tape.records.push(Record::new(offset, key, form).with(a, b));
         self.window.skip(before.wrapping_add(u32::try_from(len).ok()?));
-        if frame.is_array && matches!(form, Form::Double | Form::Int64) {
-            self.words_in_view(kind, form);
-        }
         Some(InView::Element)
     }
 
-    /// Reads on in an array, as long as there are values of eight bytes of the same type: long lists of numbers are what
-    /// files have most elements in.
-    fn words_in_view(&mut self, kind: u8, form: Form) {
-        let Some(frame) = self.frames.last_mut() else { return };
-        let view = self.window.view();
-        let start = self.window.offset();
-        let room = ix(frame.last.saturating_sub(start));
-        let most = ix(self.most_elements.saturating_add(1).saturating_sub(self.tape.len()));
-        let (mut taken, mut place, mut count) = (0_usize, frame.place, frame.count);
+    /// Reads the numbers of one type that come next in an array, as far as they are in view and their keys are equally long:
+    /// long lists of numbers are what files have most elements in. A run of many becomes one record, unless places have a
+    /// meaning. Says whether there was any.
+    fn numbers_in_view(&mut self, number: Number) -> bool {
+        let Number { kind, form, run, width } = number;
+        let taken = self.elements();
+        let Some(frame) = self.frames.last_mut() else { return false };
+        let (first, key_len) = (frame.count, frame.place.bits >> 3);
+        let step = key_len.wrapping_add(2).wrapping_add(width);
+        let (view, start) = (self.window.view(), self.window.offset());
+        let room = frame.last.saturating_sub(start).checked_div(step).unwrap_or(0);
+        let of_length = 10_u32.saturating_pow(key_len).saturating_sub(first);
+        let most = room.min(of_length).min(self.most_elements.saturating_add(1).saturating_sub(taken));
+        let count = frame.place.count_of(step)(frame.place, kind, first, most, view);
+        let may_run = frame.array == Some(Kept::Values);
         let records = &mut self.tape.records;
-        let before = records.len();
-        // With a full head in view, none of its parts has to be looked for.
-        while let Some((&[found, ref key @ ..], _)) = view.get(taken..).and_then(|rest| rest.split_first_chunk::<32>())
-            && found == kind
-            && let Some(key_len) = place.matches(key.first_chunk().unwrap_or(&[0; 16]))
-            && let Some(value) =
-                key.get(ix(key_len)..).and_then(|rest| rest.get(1..)).and_then(|rest| rest.first_chunk())
-            && let Some(next) = Some(taken.wrapping_add(ix(key_len)).wrapping_add(10)).filter(|&next| next <= room)
-            && records.len().wrapping_sub(before) < most
-            && records.len() < records.capacity()
-        {
-            let (low, high) = halves(*value);
-            records.push(Record::new(start.wrapping_add(len32(taken)), count, form).with(low, high));
-            taken = next;
-            count = count.wrapping_add(1);
-            place.step(count);
-        }
-        (frame.place, frame.count) = (place, count);
-        self.window.skip(len32(taken));
+        // Where the keys become longer, the step is another one, and where an array has ended, a byte lies between.
+        let before = records.last_mut().filter(|before| {
+            let end = before.b.wrapping_mul(before.a).wrapping_add(before.offset);
+            may_run && before.form == run && before.b == step && end == start
+        });
+        let count = if let Some(before) = before {
+            before.a = before.a.wrapping_add(count);
+            self.in_runs = self.in_runs.wrapping_add(count);
+            count
+        } else if may_run && ix(count) >= SHORTEST_RUN {
+            records.push(Record::new(start, first, run).with(count, step));
+            self.in_runs = self.in_runs.wrapping_add(count.wrapping_sub(1));
+            count
+        } else {
+            // The tape grows before an element is looked at, and not here.
+            let count = count.min(len32(records.capacity().saturating_sub(records.len())));
+            let values = view.chunks(ix(step).max(1)).zip(0..count);
+            records.extend(values.map(|(element, i)| {
+                let value = element.get(ix(key_len).wrapping_add(2)..).unwrap_or(&[]);
+                let mut word = [0; 8];
+                word.iter_mut().zip(value).for_each(|(to, from)| *to = *from);
+                let (low, high) = halves(word);
+                Record::new(start.wrapping_add(i.wrapping_mul(step)), first.wrapping_add(i), form).with(low, high)
+            }));
+            count
+        };
+        frame.count = first.wrapping_add(count);
+        frame.place.carry(frame.count);
+        self.window.skip(count.wrapping_mul(step));
+        count > 0
     }
 
     /// Reads one element, whose type byte was taken at `offset`.
@@ -432,7 +579,7 @@ impl Scan<'_, '_> {
             }
             return Err(Stop::new(Code::ElementType { found: kind }, offset, parent));
         };
-        if self.tape.len() > self.most_elements {
+        if self.elements() > self.most_elements {
             return Err(self.limit(Limit::Elements, offset));
         }
         let key = self.key(offset)?;
@@ -443,7 +590,7 @@ impl Scan<'_, '_> {
         }
         let Some(frame) = self.frames.last_mut() else { return Ok(()) };
         frame.note(key, id);
-        let (is_array, keeps_strings) = (frame.is_array, frame.keeps_strings);
+        let (is_array, keeps_strings) = (frame.is_array(), frame.keeps_strings());
         let (a, b) = match form {
             Form::Null => (0, 0),
             Form::Boolean => {
@@ -472,12 +619,10 @@ impl Scan<'_, '_> {
                 let keep = if is_array { keeps_strings } else { matches!(key, names::TAG | names::NAME) };
                 return self.string(keep, offset, id);
             }
-            Form::Array | Form::Document(_) => {
-                let is_array = form == Form::Array;
-                let keeps = is_array
-                    && matches!(key, names::NAME | names::PATH)
-                    && !self.frames.last().is_some_and(|f| f.is_array);
-                return self.container(is_array, keeps, offset, id);
+            Form::Array => return self.container(Some(Kept::under(key, is_array)), offset, id),
+            // No element begins as a run.
+            Form::Document(_) | Form::Doubles | Form::Int32s | Form::Int64s => {
+                return self.container(None, offset, id);
             }
         };
         self.set(id, form, a, b);
@@ -498,7 +643,7 @@ impl Scan<'_, '_> {
     /// Reads a key: a name's id in a document, the place in an array.
     fn key(&mut self, offset: u32) -> Result<u32, Stop> {
         let Some(frame) = self.frames.last() else { return Ok(0) };
-        let (parent, due, is_array) = (frame.record, frame.count, frame.is_array);
+        let (parent, due, is_array) = (frame.record, frame.count, frame.is_array());
         let room = ix(self.room());
         let longest = if is_array { MOST_DIGITS } else { ix(self.limits.name_bytes) };
         let mut wanted = FIRST_LOOK;
@@ -607,7 +752,7 @@ impl Scan<'_, '_> {
         Ok(())
     }
 
-    fn container(&mut self, is_array: bool, keeps_strings: bool, offset: u32, id: RecordId) -> Result<(), Stop> {
+    fn container(&mut self, array: Option<Kept>, offset: u32, id: RecordId) -> Result<(), Stop> {
         if len32(self.frames.len()) >= self.limits.depth {
             return Err(self.limit(Limit::Depth, offset));
         }
@@ -617,7 +762,7 @@ impl Scan<'_, '_> {
         self.doubt(start, claimed);
         match u32::try_from(claimed) {
             Ok(len) if len >= SMALLEST_DOCUMENT && len <= room => {
-                self.open(id, start, start.saturating_add(len), is_array, keeps_strings);
+                self.open(id, start, start.saturating_add(len), array);
                 Ok(())
             }
             Ok(len) if len > self.file_len.saturating_sub(start) => {
@@ -635,7 +780,7 @@ impl Scan<'_, '_> {
         }
         let id = frame.record;
         let next = self.tape.len();
-        if frame.is_array {
+        if frame.is_array() {
             self.set(id, Form::Array, next, frame.count);
             return Ok(());
         }
@@ -651,6 +796,7 @@ impl Scan<'_, '_> {
             let b = self.tagged(id, tag)?.unwrap_or(frame.count);
             self.set(id, Form::Document(tag), next, b);
             if tag == Tag::DataType
+                && frame.in_runs == self.in_runs
                 && let Some(seen) = &mut self.seen
                 && let len @ seen::SHORTEST..=seen::LONGEST = frame.end.saturating_sub(frame.start)
                 && let Some(document) = self.window.behind(frame.start, len)
@@ -795,6 +941,10 @@ impl Scan<'_, '_> {
     }
 }
 
+/// A key of so many digits lies in one word with its type and its zero.
+const SHORT_KEY: u32 = 6;
+/// Elements before the first of a run: the places of those before it are shorter.
+const FEWEST_BEFORE: u32 = 10;
 /// How many bytes of a value are looked at: a length, and a short name.
 const VALUE: usize = 20;
 /// How far a key is looked for at first.
@@ -820,6 +970,41 @@ fn is_foreign(kind: u8, rest: &[u8]) -> bool {
 fn halves(bytes: [u8; 8]) -> (u32, u32) {
     let [low, high, ..] = bytes.as_chunks::<4>().0 else { return (0, 0) };
     (u32::from_le_bytes(*low), u32::from_le_bytes(*high))
+}
+
+/// In which bits the beginning of an element differs from this one, as far as that is given.
+#[inline]
+fn differing<const STEP: usize, const LONG: bool>(element: &[u8; STEP], due: (u64, u16), masks: (u64, u16)) -> u64 {
+    let word = element.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
+    let low = (word ^ due.0) & masks.0;
+    if !LONG {
+        return low;
+    }
+    let rest = element.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |rest| u16::from_le_bytes(*rest));
+    low | u64::from((rest ^ due.1) & masks.1)
+}
+
+/// A type of number of which a run can be.
+#[derive(Clone, Copy)]
+struct Number {
+    kind: u8,
+    /// What one is on the tape, and what many are.
+    form: Form,
+    run: Form,
+    /// In bytes.
+    width: u32,
+}
+
+impl Number {
+    /// Not booleans: whether one is true or false is asked for, and that it is one of the two.
+    const fn new(kind: u8) -> Option<Self> {
+        Some(match kind {
+            0x01 => Self { kind, form: Form::Double, run: Form::Doubles, width: 8 },
+            0x10 => Self { kind, form: Form::Int32, run: Form::Int32s, width: 4 },
+            0x12 => Self { kind, form: Form::Int64, run: Form::Int64s, width: 8 },
+            _ => return None,
+        })
+    }
 }
 
 const fn form(kind: u8) -> Option<Form> {
@@ -855,7 +1040,7 @@ fn is_decimal(digits: &[u8], number: u32) -> bool {
 mod tests {
     extern crate std;
 
-    use alloc::{format, string::String};
+    use alloc::{format, string::String, vec};
     use std::{fs, path::Path};
 
     use super::*;
@@ -924,6 +1109,73 @@ mod tests {
         seen.add(&file[ix(at)..ix(at + bytes)], id - 1, 0, 0);
         let [mistaken, right] = [seen, Seen::new()].map(|seen| scanned(&file, &Limits::DEFAULT, Some(seen)));
         assert!(mistaken != right, "it was read");
+    }
+
+    /// The elements of a list from this place on, all of them of one type.
+    fn numbers(number: Number, first: u32, count: u32) -> Vec<u8> {
+        let element = |place: u32| {
+            let value = vec![0xa5; ix(number.width)];
+            [&[number.kind][..], format!("{place}\0").as_bytes(), &value].concat()
+        };
+        (first..first.saturating_add(count)).flat_map(element).collect()
+    }
+
+    #[test]
+    fn elements_are_counted_up_to_the_first_whose_key_is_not_due() {
+        fn count_from(number: Number, first: u32) {
+            let mut place = Place::FIRST;
+            place.carry(first);
+            let (count, digits) = (50, crate::tape::decimal_len(first));
+            let step = digits + 2 + number.width;
+            let counted = |bytes: &[u8], most: u32| place.count_of(step)(place, number.kind, first, most, bytes);
+            let bytes = numbers(number, first, count);
+            assert_eq!((counted(&bytes, count), counted(&bytes, 33), counted(&[], count)), (count, 33, 0), "{first}");
+            assert_eq!(counted(&bytes[..bytes.len() - 1], count), count - 1, "{first}");
+            for at in 0..bytes.len() {
+                let (element, byte) = (len32(at) / step, len32(at) % step);
+                let mut bytes = bytes.clone();
+                bytes[at] ^= 0x10;
+                let expected = if byte < digits + 2 { element } else { count };
+                assert_eq!(counted(&bytes, count), expected, "{first}, byte {byte} of element {element}");
+            }
+        }
+        for kind in [0x01, 0x10, 0x12] {
+            let number = Number::new(kind).unwrap();
+            for first in [10, 13, 50, 100, 950, 1000, 10_007, 99_940, 123_456, 999_949, 1_000_000, 9_999_950] {
+                count_from(number, first);
+            }
+            for first in [10_000_000, 10_899_997, MOST_ELEMENTS - 60] {
+                count_from(number, first);
+            }
+        }
+    }
+
+    #[test]
+    fn a_description_with_a_run_in_it_is_read_each_time() {
+        let document = |content: &[u8]| [&(len32(content.len()) + 5).to_le_bytes()[..], content, &[0]].concat();
+        let text = |key: &str, text: &str| {
+            let len = (len32(text.len()) + 1).to_le_bytes();
+            [&[2][..], key.as_bytes(), &[0], &len, text.as_bytes(), &[0]].concat()
+        };
+        let int64 = Number::new(0x12).unwrap();
+        let list = numbers(int64, 0, 10).into_iter().chain(numbers(int64, 10, 90)).collect::<Vec<_>>();
+        let params = [b"\x04params\0".to_vec(), document(&[b"\x040\0".to_vec(), document(&list)].concat())].concat();
+        let name = [b"\x04name\0".to_vec(), document(&[text("0", "Main"), text("1", "T")].concat())].concat();
+        let ty = document(&[text("tag", "datatype"), params, name].concat());
+        let all = ["a", "b", "c"].map(|key| [&[3][..], key.as_bytes(), &[0], &ty].concat()).concat();
+        let file = document(&all);
+        // Which elements are in a run depends on how many are in view, which is more where a description is looked for.
+        let verdict = |elements, seen| {
+            let (mut source, len) = (&*file, len32(file.len()));
+            let limits = Limits { elements, ..Limits::DEFAULT };
+            let (tape, result) = scan_with(Window::new(&mut source, len, limits.name_bytes), len, &limits, seen);
+            let in_runs: u32 = tape.records.iter().filter(|record| record.is_run()).map(|run| run.a).sum();
+            (result.map_err(|stop| (stop.code, stop.offset, tape.path(stop.record))), in_runs)
+        };
+        assert_eq!(verdict(10_000, Some(Seen::new())), (Ok(()), 3 * 90));
+        for elements in 0..400 {
+            assert_eq!(verdict(elements, Some(Seen::new())).0, verdict(elements, None).0, "{elements} elements");
+        }
     }
 
     #[test]

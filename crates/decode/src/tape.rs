@@ -29,7 +29,16 @@ pub(crate) enum Form {
     Null,
     Int32,
     Int64,
+    /// Numbers that follow one another in an array, under keys of one length: see [`SHORTEST_RUN`].
+    Doubles,
+    Int32s,
+    Int64s,
 }
+
+/// Lists of numbers are where files have most elements, and one record can stand for many of them. It stands for so many
+/// at least: places in shorter lists may have a meaning, as those of a struct's fields and of a closure's statements do, and
+/// there each element has a record.
+pub(crate) const SHORTEST_RUN: usize = 80;
 
 /// The meaning of a document, by its `tag`.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -85,19 +94,20 @@ impl Tag {
     }
 }
 
-/// One element.
+/// One element, or a run of numbers.
 ///
 /// | form | `a` | `b` |
 /// | --- | --- | --- |
 /// | number, boolean | low half of the value | high half |
 /// | name | its id | offset of its bytes |
 /// | string, binary | offset of its bytes | how many there are |
+/// | run of numbers | how many | bytes from one to the next |
 /// | document, array | the record after its last | how many elements; of a back reference the entry it names, from 0 |
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Record {
-    /// Offset of the element's type byte.
+    /// Offset of the element's type byte; of a run's first.
     pub(crate) offset: u32,
-    /// The key's id, or the place in an array, counted from 0.
+    /// The key's id, or the place in an array, counted from 0; of a run the first one's.
     key: [u8; 3],
     pub(crate) form: Form,
     pub(crate) a: u32,
@@ -122,7 +132,14 @@ impl Record {
             Form::String | Form::Binary => (self.a.wrapping_add(on), self.b),
             Form::Name => (self.a, self.b.wrapping_add(on)),
             Form::Document(_) | Form::Array => (self.a.wrapping_add(on_tape), self.b),
-            Form::Double | Form::Boolean | Form::Null | Form::Int32 | Form::Int64 => (self.a, self.b),
+            Form::Double
+            | Form::Boolean
+            | Form::Null
+            | Form::Int32
+            | Form::Int64
+            | Form::Doubles
+            | Form::Int32s
+            | Form::Int64s => (self.a, self.b),
         };
         Self { offset: self.offset.wrapping_add(on), a, b, ..self }
     }
@@ -162,6 +179,10 @@ impl Record {
 
     pub(crate) const fn is_container(&self) -> bool {
         matches!(self.form, Form::Document(_) | Form::Array)
+    }
+
+    pub(crate) const fn is_run(&self) -> bool {
+        matches!(self.form, Form::Doubles | Form::Int32s | Form::Int64s)
     }
 }
 
@@ -206,7 +227,7 @@ impl Tape {
         self.get(id).next(id)
     }
 
-    /// The elements of a document or array, in order.
+    /// The elements of a document or array, in order; a run of numbers is one.
     pub(crate) fn children(&self, id: RecordId) -> impl Iterator<Item = RecordId> + '_ {
         let (at, end) = if self.get(id).is_container() { (id.saturating_add(1), self.next(id)) } else { (0, 0) };
         self.between(at, end)

@@ -5,7 +5,7 @@
 //!
 //! ```text
 //! version u8 · 1 · Refusal
-//! version u8 · 0 · Counts · WrittenBy · texts [Span] · tensors [Tensor] · nodes [Node] · variables · asides · notes
+//! version u8 · 0 · Counts · WrittenBy · texts [Span] · tensors [Tensor] · runs [Run] · nodes [Node] · variables · asides · notes
 //! ```
 
 use alloc::vec::Vec;
@@ -14,7 +14,7 @@ use core::fmt;
 use postcard::ser_flavors::Flavor;
 use serde::{Deserialize, Serialize};
 
-use crate::{Eltype, Ids, Node, Refusal, Tensor, VERSION, WrittenBy};
+use crate::{Eltype, Node, Refusal, Tensor, VERSION, WrittenBy};
 
 /// How many entries of each sort follow.
 #[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq, Serialize)]
@@ -23,6 +23,8 @@ pub struct Counts {
     pub texts: u32,
     /// Arrays.
     pub tensors: u32,
+    /// Runs of numbers.
+    pub runs: u32,
     /// Nodes, each after all that it refers to.
     pub nodes: u32,
     /// Saved variables.
@@ -81,8 +83,8 @@ impl Writer {
             Node::Symbol(text) => self.bytes_of(Head::of(SYMBOL).varint(text))?,
             Node::Tensor(tensor) => self.bytes_of(Head::of(TENSOR).varint(tensor))?,
             Node::Text(text) => self.bytes_of(Head::of(TEXT).varint(text))?,
-            Node::List(ids) => self.ids(LIST, ids)?,
-            Node::Tuple(ids) => self.ids(TUPLE, ids)?,
+            Node::List(ids) if let Some(ids) = ids.as_bytes() => self.ids(LIST, ids)?,
+            Node::Tuple(ids) if let Some(ids) = ids.as_bytes() => self.ids(TUPLE, ids)?,
             _ => return self.push(node),
         }
         self.counted()
@@ -147,8 +149,7 @@ impl Writer {
         Ok(())
     }
 
-    fn ids(&mut self, variant: u8, ids: Ids<'_>) -> Result<(), Full> {
-        let ids = ids.as_bytes();
+    fn ids(&mut self, variant: u8, ids: &[u8]) -> Result<(), Full> {
         self.bytes_of(Head::of(variant).varint(u32::try_from(ids.len()).map_err(|_| Full)?))?;
         if ids.len() > self.most.saturating_sub(self.bytes.len()) {
             return Err(Full);
@@ -169,10 +170,10 @@ struct Head {
 const LIST: u8 = 5;
 const NULL: u8 = 7;
 const NUMBER: u8 = 8;
-const SYMBOL: u8 = 12;
-const TENSOR: u8 = 13;
-const TEXT: u8 = 14;
-const TUPLE: u8 = 15;
+const SYMBOL: u8 = 13;
+const TENSOR: u8 = 14;
+const TEXT: u8 = 15;
+const TUPLE: u8 = 16;
 
 /// Numbers are gathered in pieces of so many bytes.
 const PIECE: usize = 512;
@@ -225,6 +226,8 @@ pub struct Sections {
     pub texts: Writer,
     /// Arrays.
     pub tensors: Writer,
+    /// Runs of numbers.
+    pub runs: Writer,
     /// Nodes.
     pub nodes: Writer,
     /// Variables.
@@ -244,6 +247,7 @@ impl Sections {
         Self {
             texts: Writer::new(most),
             tensors: Writer::new(most),
+            runs: Writer::new(most),
             nodes: Writer::new(most),
             variables: Writer::new(most),
             asides: Writer::new(most),
@@ -261,6 +265,7 @@ impl Sections {
         let counts = Counts {
             texts: self.texts.count,
             tensors: self.tensors.count,
+            runs: self.runs.count,
             nodes: self.nodes.count,
             variables: self.variables.count,
             asides: self.asides.count,
@@ -270,7 +275,7 @@ impl Sections {
         bytes.extend_from_slice(&[VERSION, OPENED]);
         let head = (counts, self.written_by);
         postcard::serialize_with_flavor(&head, Bounded { bytes: &mut bytes, most }).map_err(|_| Full)?;
-        for section in [self.texts, self.tensors, self.nodes, self.variables, self.asides, self.notes] {
+        for section in [self.texts, self.tensors, self.runs, self.nodes, self.variables, self.asides, self.notes] {
             if bytes.len().saturating_add(section.bytes.len()) > most {
                 return Err(Full);
             }
@@ -482,7 +487,7 @@ impl Flavor for Bounded<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{Code, Format, Kind, Segment, Span, Variable};
+    use crate::{Code, Format, Ids, Kind, Segment, Span, Variable};
     use alloc::vec;
 
     #[test]
@@ -511,7 +516,8 @@ mod tests {
         let numbers =
             (0..32).map(|bit| 1_u32 << bit).flat_map(|n| [n - 1, n, n + 1]).chain([u32::MAX]).collect::<Vec<_>>();
         let (short, long) = ([1_u8, 0, 0, 0, 0, 2, 0, 0], [7; 4 * 3000]);
-        let lists = [&short[..0], &short, &long].map(|bytes| Ids::new(bytes).unwrap());
+        let [none, few, many] = [&short[..0], &short, &long].map(|bytes| Ids::new(bytes).unwrap());
+        let lists = [none, few, many, Ids::range(5, 3)];
         let mut nodes = vec![Node::Null, Node::Bool(true), Node::Float(0.5), Node::Int(-1)];
         for &n in &numbers {
             nodes.extend([Node::Symbol(n), Node::Tensor(n), Node::Text(n)]);

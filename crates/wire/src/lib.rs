@@ -33,9 +33,9 @@ pub use kind::{Group, Kind};
 pub use len::{MAX_NDIMS, checked_len};
 pub use limits::{Limit, Limits, SUPPLIED_LEVELS};
 pub use node::{
-    Aside, AsideName, Element, FluxVersion, Ids, Node, Note, NoteCode, Span, Tensor, Variable, Why, WrittenBy,
+    Aside, AsideName, Element, FluxVersion, Ids, Node, Note, NoteCode, Run, Span, Tensor, Variable, Why, WrittenBy,
 };
 pub use refusal::{Code, Expected, Format, Refusal, Segment};
 
 /// The version of the byte form. A host believes no other.
-pub const VERSION: u8 = 1;
+pub const VERSION: u8 = 2;

@@ -1,8 +1,9 @@
 //! The entries of an answer: arrays, nodes, variables, notes.
 
-use core::fmt;
+use alloc::vec::Vec;
+use core::{fmt, ops::Range, slice};
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::{Eltype, Function, Kind, len::checked_product};
 
@@ -23,61 +24,168 @@ impl Span {
     }
 }
 
-/// A list of ids or sizes, each four bytes in the answer, read in place.
-#[derive(Clone, Copy, Default, Deserialize, Eq, PartialEq)]
-pub struct Ids<'a>(#[serde(borrow)] &'a [u8]);
+/// A list of ids or sizes: each four bytes in the answer, read in place, or one after another from the first.
+#[derive(Clone, Copy)]
+pub struct Ids<'a>(Listed<'a>);
+
+#[derive(Clone, Copy)]
+enum Listed<'a> {
+    /// Little-endian bytes.
+    Bytes(&'a [u8]),
+    /// The first, and how many.
+    Range(u32, u32),
+}
 
 impl Serialize for Ids<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_bytes(self.0)
+        match self.0 {
+            Listed::Bytes(bytes) => serializer.serialize_bytes(bytes),
+            Listed::Range(..) => {
+                serializer.serialize_bytes(&self.iter().flat_map(u32::to_le_bytes).collect::<Vec<_>>())
+            }
+        }
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Ids<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <&[u8]>::deserialize(deserializer).map(|bytes| Self(Listed::Bytes(bytes)))
     }
 }
 
 impl<'a> Ids<'a> {
     /// No ids.
-    pub const EMPTY: Ids<'static> = Ids(&[]);
+    pub const EMPTY: Ids<'static> = Ids(Listed::Bytes(&[]));
 
     /// The ids in these little-endian bytes; `None` unless they are a whole number of them.
     #[must_use]
     pub fn new(bytes: &'a [u8]) -> Option<Self> {
-        bytes.len().is_multiple_of(4).then_some(Self(bytes))
+        let ids = Self(Listed::Bytes(bytes));
+        ids.is_whole().then_some(ids)
     }
 
-    /// The bytes these ids are made of.
+    /// `count` ids from `first` on; none beyond the largest number.
     #[must_use]
-    pub const fn as_bytes(self) -> &'a [u8] {
-        self.0
+    pub const fn range(first: u32, count: u32) -> Self {
+        let most = u32::MAX.saturating_sub(first);
+        Self(Listed::Range(first, if count < most { count } else { most }))
+    }
+
+    /// Are the bytes a whole number of ids? To read an entry does not say so.
+    #[must_use]
+    pub const fn is_whole(self) -> bool {
+        match self.0 {
+            Listed::Bytes(bytes) => bytes.len().is_multiple_of(4),
+            Listed::Range(..) => true,
+        }
+    }
+
+    /// The bytes these ids are made of, if they are.
+    pub(crate) const fn as_bytes(self) -> Option<&'a [u8]> {
+        match self.0 {
+            Listed::Bytes(bytes) => Some(bytes),
+            Listed::Range(..) => None,
+        }
     }
 
     /// How many there are.
     #[must_use]
-    pub const fn len(self) -> usize {
-        self.0.len() / 4
+    pub fn len(self) -> usize {
+        match self.0 {
+            Listed::Bytes(bytes) => bytes.len() / 4,
+            Listed::Range(_, count) => usize::try_from(count).unwrap_or(usize::MAX),
+        }
     }
 
     /// Are there none?
     #[must_use]
-    pub const fn is_empty(self) -> bool {
+    pub fn is_empty(self) -> bool {
         self.len() == 0
     }
 
     /// The one at `index`, counted from 0.
     #[must_use]
     pub fn get(self, index: usize) -> Option<u32> {
-        self.0.as_chunks::<4>().0.get(index).copied().map(u32::from_le_bytes)
+        match self.0 {
+            Listed::Bytes(bytes) => bytes.as_chunks::<4>().0.get(index).copied().map(u32::from_le_bytes),
+            Listed::Range(first, count) => {
+                let index = u32::try_from(index).ok().filter(|&index| index < count)?;
+                first.checked_add(index)
+            }
+        }
     }
 
     /// All of them, in order.
+    #[must_use]
     pub fn iter(self) -> impl DoubleEndedIterator<Item = u32> + ExactSizeIterator + Clone + 'a {
-        self.0.as_chunks::<4>().0.iter().copied().map(u32::from_le_bytes)
+        match self.0 {
+            Listed::Bytes(bytes) => Each { bytes: bytes.as_chunks::<4>().0.iter(), range: 0..0 },
+            Listed::Range(first, count) => Each { bytes: [].iter(), range: first..first.saturating_add(count) },
+        }
     }
 }
+
+impl Default for Ids<'_> {
+    fn default() -> Self {
+        Self::EMPTY
+    }
+}
+
+impl PartialEq for Ids<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Ids<'_> {}
 
 impl fmt::Debug for Ids<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_list().entries(self.iter()).finish()
     }
 }
+
+/// The ids of a list: one of the two is empty.
+#[derive(Clone)]
+struct Each<'a> {
+    bytes: slice::Iter<'a, [u8; 4]>,
+    range: Range<u32>,
+}
+
+impl Iterator for Each<'_> {
+    type Item = u32;
+
+    #[inline]
+    fn next(&mut self) -> Option<u32> {
+        match self.bytes.next() {
+            Some(bytes) => Some(u32::from_le_bytes(*bytes)),
+            None => self.range.next(),
+        }
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let len = self.bytes.len().saturating_add(self.range.len());
+        (len, Some(len))
+    }
+
+    fn nth(&mut self, n: usize) -> Option<u32> {
+        match self.bytes.nth(n) {
+            Some(bytes) => Some(u32::from_le_bytes(*bytes)),
+            None => self.range.nth(n),
+        }
+    }
+}
+
+impl DoubleEndedIterator for Each<'_> {
+    fn next_back(&mut self) -> Option<u32> {
+        match self.bytes.next_back() {
+            Some(bytes) => Some(u32::from_le_bytes(*bytes)),
+            None => self.range.next_back(),
+        }
+    }
+}
+
+impl ExactSizeIterator for Each<'_> {}
 
 /// What the elements of an array are.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -115,6 +223,34 @@ impl Tensor<'_> {
                 Some(count) => len.is_multiple_of(count),
             },
         }
+    }
+}
+
+/// Numbers of one type in the file, equally far from each other, as elements of a list are whose places have equally many
+/// digits.
+#[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
+pub struct Run {
+    /// What they are.
+    pub eltype: Eltype,
+    /// Where the bytes of the first begin.
+    pub offset: u32,
+    /// How far it is from the beginning of one to that of the next, in bytes.
+    pub step: u32,
+    /// How many they are.
+    pub count: u32,
+}
+
+impl Run {
+    /// Where the bytes of the one at `index` begin, counted from 0.
+    #[must_use]
+    pub fn offset_of(&self, index: u32) -> Option<u32> {
+        self.offset.checked_add(index.checked_mul(self.step).filter(|_| index < self.count)?)
+    }
+
+    /// Where the bytes of the last end; `None` where there is none, or none in a file of any size.
+    #[must_use]
+    pub fn end(&self) -> Option<u32> {
+        self.offset_of(self.count.checked_sub(1)?)?.checked_add(self.eltype.width())
     }
 }
 
@@ -157,6 +293,14 @@ pub enum Node<'a> {
         eltype: Eltype,
         /// Where its bytes begin.
         offset: u32,
+    },
+    /// A vector of numbers in the file, which are no nodes of their own: so many of those that the [`Run`]s have, taken
+    /// together and counted from 0. Every number is in one such vector, in order.
+    Numbers {
+        /// The first.
+        first: u32,
+        /// How many.
+        count: u32,
     },
     /// Something that is not rebuilt. It does nothing, and what it holds is still there.
     Opaque {
@@ -214,6 +358,7 @@ impl<'a> Node<'a> {
             | Self::Int(_)
             | Self::Null
             | Self::Number { .. }
+            | Self::Numbers { .. }
             | Self::Symbol(_)
             | Self::Tensor(_)
             | Self::Text(_) => Ids::EMPTY,
@@ -399,4 +544,36 @@ pub struct Variable {
     pub name: Option<u32>,
     /// Its value: a node.
     pub node: u32,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec::Vec;
+
+    use super::*;
+
+    #[test]
+    fn ids_in_a_row_are_those_that_are_listed() {
+        let bytes: Vec<u8> = (7..12_u32).flat_map(u32::to_le_bytes).collect();
+        let (listed, range) = (Ids::new(&bytes).unwrap(), Ids::range(7, 5));
+        assert_eq!(listed, range);
+        for ids in [listed, range] {
+            assert_eq!((ids.len(), ids.is_empty(), ids.iter().len()), (5, false, 5));
+            assert_eq!([0, 4, 5].map(|index| ids.get(index)), [Some(7), Some(11), None]);
+            assert!(ids.iter().eq(7..12) && ids.iter().rev().eq((7..12).rev()));
+            assert_eq!((ids.iter().nth(2), ids.iter().nth(3), ids.iter().nth(5)), (Some(9), Some(10), None));
+        }
+        assert_eq!(Ids::range(u32::MAX, 9).len(), 0, "there is no id beyond the largest number");
+        assert!(Ids::new(&bytes[1..]).is_none() && Ids::range(3, 0) == Ids::EMPTY);
+    }
+
+    #[test]
+    fn a_run_ends_in_a_file_or_nowhere() {
+        let run = Run { eltype: Eltype::Int64, offset: 5, step: 11, count: 3 };
+        assert_eq!([0, 2, 3].map(|index| run.offset_of(index)), [Some(5), Some(27), None]);
+        assert_eq!(run.end(), Some(35));
+        assert_eq!(Run { count: 0, ..run }.end(), None);
+        assert_eq!(Run { step: u32::MAX, ..run }.end(), None);
+        assert_eq!(Run { offset: u32::MAX - 29, ..run }.end(), None);
+    }
 }

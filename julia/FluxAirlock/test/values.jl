@@ -72,6 +72,25 @@ end
     @test length(arrays(m)) == length(unique(t.index for t in values(ids) if t isa FluxAirlock.Tensor))
 end
 
+# The bytes of a file with these numbers in the list `x`, as BSON.jl writes one.
+function listed(numbers)
+    document(content) = [reinterpret(UInt8, [Int32(length(content) + 5)]); content; 0x00]
+    element(i, n::Int64) = [0x12; codeunits(string(i - 1)); 0x00; reinterpret(UInt8, [n])]
+    element(i, n::Float64) = [0x01; codeunits(string(i - 1)); 0x00; reinterpret(UInt8, [n])]
+    list = UInt8[]
+    foreach(i -> append!(list, element(i, numbers[i])), eachindex(numbers))
+    return document([0x04; codeunits("x"); 0x00; document(list)])
+end
+
+@testset "each number of a long list is there" begin
+    for numbers in (Any[1:12000...], Any[(1:3000) ./ 7...], Any[1:200; 0.5; 1:500], Any[1:70...])
+        m = unverified(listed(numbers))
+        x = FluxAirlock.value(m, "x")
+        @test length(x.items) == length(numbers) && all(x.items .=== numbers)
+        @test last(only(variables(m))) === x && FluxAirlock.value(m, "x[70]") === numbers[70]
+    end
+end
+
 @testset "values of all sorts" begin
     m = unverified(fixture("made", "values_of_all_sorts.bson"))
     for (name, value) in variables(m)
