@@ -14,8 +14,9 @@ use std::sync::OnceLock;
 use flux_airlock::{Airlock, ArrayView, Digest, Form, Input, Model, Value};
 use flux_airlock_export::{Safetensors, Spec};
 use flux_airlock_trust::{
-    Adding, Clock, Keeper, Lifetimes, MinisignForm, NewRegistry, PrivateKey, Role, sign_minisign,
+    Adding, Clock, Keeper, Lifetimes, Manifest, MinisignForm, NewRegistry, PrivateKey, Role, sign_minisign, sign_oms,
 };
+use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair, KeyUsagePurpose};
 use serde_json::Value as Json;
 use sha2::{Digest as _, Sha256};
 
@@ -280,6 +281,72 @@ fn signatures_and_registries_vouch_and_refuse() {
     assert_eq!(vouched.says("model.bson", &asked), "3 registry-revoked\n");
     let arguments = vouched.arguments("model.bson", &both);
     check_memory(suite(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+}
+
+/// A root of certificates of this name, and the bundle that somebody with a certificate of it makes over this manifest.
+fn certified(name: &str, manifest: &Manifest) -> (String, Vec<u8>) {
+    let mut params = CertificateParams::new([]).unwrap();
+    params.distinguished_name.push(rcgen::DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign];
+    let root_key = KeyPair::generate().unwrap();
+    let root = params.self_signed(&root_key).unwrap();
+    let mut leaf = CertificateParams::new([]).unwrap();
+    leaf.distinguished_name.push(rcgen::DnType::CommonName, "Model team");
+    leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    let pair = KeyPair::generate().unwrap();
+    let leaf = leaf.signed_by(&pair, &Issuer::new(params, root_key)).unwrap();
+    let key = PrivateKey::parse(pair.serialize_pem().as_bytes(), || panic!("it is not encrypted")).unwrap();
+    (root.pem(), sign_oms(&key, Some(leaf.pem().as_bytes()), manifest).unwrap())
+}
+
+#[test]
+fn bundles_vouch_by_a_key_or_a_certificate_for_a_file_or_a_folder() {
+    let vouched = Vouched::new();
+    let at = |name: &str| vouched.folder.path().join(name);
+    let pem = fs::read(root().join("fuzz/keys/fuzz.pem")).unwrap();
+    let key = PrivateKey::parse(&pem, || panic!("it is not encrypted")).unwrap();
+    let id = key.public_key().id();
+
+    // One file, by a key.
+    let sha256 = Sha256::digest(fs::read(at("model.bson")).unwrap());
+    let file = Manifest::of_file("model.bson", sha256.into());
+    fs::write(at("model.sig"), sign_oms(&key, None, &file).unwrap()).unwrap();
+    let signed = ["signature", "model.sig", "public-key", "other.pub"];
+    let by_key = format!("signature format=oms key={id} version=0\n1\n");
+    assert_eq!(vouched.says("model.bson", &signed), by_key);
+    assert_eq!(vouched.says("other.bson", &signed), "3 signature-mismatch\n");
+
+    // The same, by a certificate.
+    let (authority, bundle) = certified("authority", &file);
+    fs::write(at("authority.pem"), authority).unwrap();
+    fs::write(at("other-authority.pem"), certified("other", &file).0).unwrap();
+    fs::write(at("certified.sig"), bundle).unwrap();
+    let certified_by = ["signature", "certified.sig", "certificate-root", "authority.pem"];
+    let said = vouched.says("model.bson", &certified_by);
+    assert!(said.starts_with("signature format=oms key=sha256:") && said.ends_with(" version=0\n1\n"), "{said}");
+    let other = ["signature", "certified.sig", "certificate-root", "other-authority.pem"];
+    assert_eq!(vouched.says("model.bson", &other), "3 certificate-unknown-issuer\n");
+    let both = [&certified_by[..], &["public-key", "other.pub"]].concat();
+    assert_eq!(vouched.says("model.bson", &both), "8 incomplete-evidence\n");
+    let twice = [&certified_by[..], &["certificate-root", "authority.pem"]].concat();
+    assert_eq!(vouched.says("model.bson", &twice), "8 repeated-evidence\n");
+
+    // A folder: all of it as it was, wherever the signature lies.
+    fs::create_dir_all(at("models/deep")).unwrap();
+    fs::copy(at("model.bson"), at("models/deep/a.bson")).unwrap();
+    fs::copy(at("other.bson"), at("models/b.bson")).unwrap();
+    let folder = Manifest::of_folder("models", &at("models"), &[], None).unwrap();
+    fs::write(at("models.sig"), sign_oms(&key, None, &folder).unwrap()).unwrap();
+    let folder = ["signature", "models.sig", "public-key", "other.pub", "signed-folder", "models"];
+    let named = |name: &str| format!("signature format=oms key={id} name={name} version=0\n1\n");
+    assert_eq!(vouched.says("models/deep/a.bson", &folder), named("deep/a.bson"));
+    assert_eq!(vouched.says("models/b.bson", &folder), named("b.bson"));
+    assert_eq!(vouched.says("model.bson", &folder), "3 signature-not-covered\n");
+    let arguments = vouched.arguments("models/deep/a.bson", &folder);
+    check_memory(suite(), &arguments.iter().map(String::as_str).collect::<Vec<_>>());
+    fs::copy(at("model.bson"), at("models/b.bson")).unwrap();
+    assert_eq!(vouched.says("models/deep/a.bson", &folder), "3 signature-other-file\n");
 }
 
 #[test]
