@@ -372,8 +372,8 @@ impl From<wire::Limit> for Limit {
 
 /// The longest BSON document: its length is an `int32`.
 const MOST_FILE_BYTES: u64 = 0x7fff_ffff;
-/// An answer without entries: version, verdict, six counts.
-const LEAST_ANSWER_BYTES: u64 = 8;
+/// An answer without entries: version, verdict, seven counts, and that three versions are not known.
+const LEAST_ANSWER_BYTES: u64 = 12;
 
 /// The tags that say what a document stands for are names too.
 const LEAST_NAME_BYTES: u64 = 16;
@@ -401,7 +401,10 @@ mod tests {
         assert_eq!(refused(Limits::builder().depth(65_536)), Limit::Depth);
         assert_eq!(refused(Limits::builder().file_bytes(1 << 31)), Limit::FileBytes);
         assert_eq!(refused(Limits::builder().fuel(0)), Limit::Fuel);
-        assert_eq!(refused(Limits::builder().answer_bytes(7)), Limit::AnswerBytes);
+        let nothing = flux_airlock_wire::answer::Sections::new(64).finish(64).unwrap();
+        let least = u32::try_from(nothing.len()).unwrap();
+        assert_eq!(refused(Limits::builder().answer_bytes(least - 1)), Limit::AnswerBytes);
+        assert!(Limits::builder().answer_bytes(least).build().is_ok());
         assert_eq!(refused(Limits::builder().name_bytes(15)), Limit::NameBytes);
         assert!(Limits::builder().name_bytes(16).build().is_ok());
     }

@@ -141,7 +141,8 @@ pub fn well_formed(file: &[u8], answer: &[u8], limits: &Limits) -> Result<Verdic
             if answer.len() > to_usize(limits.answer_bytes) {
                 return Err(format!("{} bytes of answer", answer.len()));
             }
-            let opened = take(counts, &mut entries, limits).map_err(|error| error.to_string())?;
+            let len = u64::try_from(file.len()).map_err(|error| error.to_string())?;
+            let opened = take(len, counts, &mut entries, limits).map_err(|error| error.to_string())?;
             entries.finish().map_err(|error| error.to_string())?;
             check_opened(file, &opened, limits)?;
             Ok(Verdict::Opened(Box::new(opened)))
@@ -150,6 +151,7 @@ pub fn well_formed(file: &[u8], answer: &[u8], limits: &Limits) -> Result<Verdic
 }
 
 fn take(
+    len: u64,
     counts: Counts,
     entries: &mut flux_airlock_wire::answer::Entries<'_>,
     limits: &Limits,
@@ -173,11 +175,16 @@ fn take(
         let Span { offset, len: bytes } = tensor.span;
         opened.arrays.push(Array { offset, bytes, size: tensor.size.iter().collect(), eltype, packed });
     }
-    let mut numbers = Vec::new();
+    let (mut numbers, mut bytes) = (Vec::new(), 0_u64);
     for _ in 0..counts.runs {
         let Run { eltype, offset, step, count } = entries.take()?;
         if count == 0 || step < eltype.width().max(1) {
             return Err(format!("a run of {count} numbers of {step} bytes").into());
+        }
+        // No byte is one of two numbers.
+        bytes += u64::from(count) * u64::from(step);
+        if bytes > len {
+            return Err(format!("runs over {bytes} bytes").into());
         }
         // Before there are so many.
         if to_usize(counts.nodes) + numbers.len() + to_usize(count) > to_usize(limits.nodes) {

@@ -28,8 +28,9 @@
 //! how many entries the list has altogether, so that a call with a capacity of 0, whose `out` may be NULL, asks for that alone.
 //!
 //! Nodes are values of a file, known by ids. Equal ids in one model are the same object of the file, so that tied weights and
-//! shared layers are recognised; what a node holds has smaller ids. Arrays are known by numbers, counted from 0. Nodes come from a closed set of forms, and what has a
-//! meaning in them (a layer, a function, the type of a number) from the closed enumerations of the library.
+//! shared layers are recognised; what a node holds has smaller ids. Arrays are known by numbers, counted from 0. Nodes come from
+//! a closed set of forms, and what has a meaning in them (a layer, a function, the type of a number) from the closed
+//! enumerations of the library.
 //!
 //! The library calls nothing back, installs no handler of signals, and writes nothing to standard output or standard error. No
 //! panic leaves it.

@@ -52,7 +52,7 @@ limits! {
     name_bytes NameBytes "name-bytes",
     /// Bytes of all different names together.
     names_bytes NamesBytes "names-bytes",
-    /// Nodes of the answer.
+    /// Nodes of the answer, and numbers of its runs.
     nodes Nodes "nodes",
     /// Arrays of the answer.
     tensors Tensors "tensors",

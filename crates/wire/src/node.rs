@@ -131,6 +131,7 @@ impl Default for Ids<'_> {
     }
 }
 
+/// By the ids, and not by what they are made of.
 impl PartialEq for Ids<'_> {
     fn eq(&self, other: &Self) -> bool {
         self.iter().eq(other.iter())
@@ -227,7 +228,8 @@ impl Tensor<'_> {
 }
 
 /// Numbers of one type in the file, equally far from each other, as elements of a list are whose places have equally many
-/// digits.
+/// digits. There is one at least, no two of them overlap, and all runs together, from the first byte of one to that of the next,
+/// are over no more bytes than the file has.
 #[derive(Clone, Copy, Debug, Deserialize, Eq, PartialEq, Serialize)]
 pub struct Run {
     /// What they are.
