@@ -30,6 +30,7 @@ mod closure;
 #[cfg(feature = "museum")]
 pub mod museum;
 mod names;
+mod place;
 mod raise;
 mod scan;
 mod seen;

@@ -11,6 +11,7 @@ use flux_airlock_wire::{Code, Expected, Format, Limit, Limits};
 use crate::{
     Stop, ix, len32,
     names::{self, NameId, Short},
+    place::Place,
     seen::{self, Seen},
     tape::{Form, Record, RecordId, SHORTEST_RUN, Tag, Tape},
     window::Window,
@@ -151,7 +152,7 @@ impl Frame {
         // There are fewer than 2^24 elements.
         self.count = self.count.wrapping_add(1);
         if self.is_array() {
-            self.place.step(self.count);
+            self.place.step();
             return;
         }
         let bit = 1_u64.checked_shl(key).unwrap_or(0);
@@ -159,138 +160,6 @@ impl Frame {
         self.known_keys |= bit;
         if key == names::TAG {
             self.tag = Some(id);
-        }
-    }
-}
-
-/// The key of an array's element: its place in decimal digits, as one word.
-#[derive(Clone, Copy)]
-struct Place {
-    /// The digits, the first one lowest.
-    digits: u64,
-    /// How many bits they have.
-    bits: u32,
-}
-
-impl Place {
-    const FIRST: Self = Self { digits: 0x30, bits: 8 };
-
-    /// The length of the key in bytes, if these bytes begin with it and its final zero. Places of more than seven digits
-    /// are left to [`is_decimal`].
-    #[inline]
-    fn matches(self, bytes: &[u8; 16]) -> Option<u32> {
-        let bytes = u64::from_le_bytes(*bytes.first_chunk()?);
-        // The digits and the zero are the lowest bytes of the word: pushed to its upper end, they are all that is left.
-        let above = 56_u32.checked_sub(self.bits)?;
-        (bytes.wrapping_shl(above) == self.digits.wrapping_shl(above)).then_some(self.bits >> 3)
-    }
-
-    /// How many elements, each of `STEP` bytes and at most `most`, begin with this type and the keys that are due: the first
-    /// with that of the place `first`, which is this one. All keys have the length of this one, and where they are longer
-    /// than [`SHORT_KEY`], they are `LONG`.
-    fn count<const STEP: usize, const LONG: bool>(mut self, kind: u8, first: u32, most: u32, bytes: &[u8]) -> u32 {
-        let elements = bytes.as_chunks::<STEP>().0;
-        let elements = elements.get(..ix(most)).unwrap_or(elements);
-        let masks = self.masks();
-        let next = self.next_in_ten();
-        let mut count = 0_u32;
-        loop {
-            if first.wrapping_add(count).is_multiple_of(10) {
-                // Ten by ten: there only the last digit differs, and one look at the end does for all of them.
-                for ten in elements.get(ix(count)..).unwrap_or(&[]).as_chunks::<10>().0 {
-                    let (mut due, mut differ) = (self.head(kind), 0);
-                    for element in ten {
-                        differ |= differing::<STEP, LONG>(element, due, masks);
-                        due = (due.0.wrapping_add(next.0), due.1.wrapping_add(next.1));
-                    }
-                    if differ != 0 {
-                        break;
-                    }
-                    count = count.wrapping_add(10);
-                    self.step_by_ten(first.wrapping_add(count));
-                }
-            }
-            match elements.get(ix(count)) {
-                Some(element) if differing::<STEP, LONG>(element, self.head(kind), masks) == 0 => {
-                    count = count.wrapping_add(1);
-                    self.step(first.wrapping_add(count));
-                }
-                _ => return count,
-            }
-        }
-    }
-
-    /// [`Place::count`] for elements of `step` bytes. None are shorter than two digits and four bytes of value, or longer than
-    /// eight digits and eight.
-    fn count_of(self, step: u32) -> fn(Self, u8, u32, u32, &[u8]) -> u32 {
-        match (step, self.bits >> 3 > SHORT_KEY) {
-            (8, _) => Self::count::<8, false>,
-            (9, _) => Self::count::<9, false>,
-            (10, _) => Self::count::<10, false>,
-            (11, _) => Self::count::<11, false>,
-            (12, _) => Self::count::<12, false>,
-            (13, false) => Self::count::<13, false>,
-            (14, false) => Self::count::<14, false>,
-            (15, _) => Self::count::<15, false>,
-            (16, _) => Self::count::<16, false>,
-            (13, true) => Self::count::<13, true>,
-            (14, true) => Self::count::<14, true>,
-            (17, _) => Self::count::<17, true>,
-            (18, _) => Self::count::<18, true>,
-            _ => |_, _, _, _, _| 0,
-        }
-    }
-
-    /// The bytes that an element of this type begins with, the first one lowest: type, key and zero, ten at most.
-    fn head(self, kind: u8) -> (u64, u16) {
-        (self.digits << 8 | u64::from(kind), u16::try_from(self.digits >> 56).unwrap_or(0))
-    }
-
-    /// Which bits of those are given.
-    fn masks(self) -> (u64, u16) {
-        let bits = self.bits.wrapping_add(16);
-        let low = u64::MAX.checked_shr(64_u32.saturating_sub(bits)).unwrap_or(0);
-        (low, u16::MAX.checked_shr(80_u32.saturating_sub(bits)).unwrap_or(0))
-    }
-
-    /// What is to be added to them for the next place, if that has another last digit alone.
-    fn next_in_ten(self) -> (u64, u16) {
-        1_u64.checked_shl(self.bits).map_or((0, 1), |one| (one, 0))
-    }
-
-    /// Goes on by ten, to the place `next`, whose last digit is a zero like that of this one.
-    #[inline]
-    fn step_by_ten(&mut self, next: u32) {
-        let ten = self.bits.wrapping_sub(16);
-        if self.digits.wrapping_shr(ten) & 0xff < 0x39 {
-            self.digits = self.digits.wrapping_add(1_u64.wrapping_shl(ten));
-        } else {
-            self.carry(next);
-        }
-    }
-
-    /// Goes on to the place `next`.
-    #[inline]
-    fn step(&mut self, next: u32) {
-        let last = self.bits.wrapping_sub(8);
-        if self.digits.wrapping_shr(last) < 0x39 {
-            self.digits = self.digits.wrapping_add(1_u64.wrapping_shl(last));
-        } else {
-            self.carry(next);
-        }
-    }
-
-    #[cold]
-    fn carry(&mut self, next: u32) {
-        (self.digits, self.bits) = (0, 0);
-        let mut rest = next;
-        loop {
-            self.digits = self.digits << 8 | u64::from(rest % 10).wrapping_add(0x30);
-            self.bits = self.bits.saturating_add(8);
-            rest /= 10;
-            if rest == 0 {
-                break;
-            }
         }
     }
 }
@@ -529,13 +398,14 @@ impl Scan<'_, '_> {
         let Number { kind, form, run, width } = number;
         let taken = self.elements();
         let Some(frame) = self.frames.last_mut() else { return false };
-        let (first, key_len) = (frame.count, frame.place.bits >> 3);
+        let (first, key_len) = (frame.count, frame.place.len());
         let step = key_len.wrapping_add(2).wrapping_add(width);
         let (view, start) = (self.window.view(), self.window.offset());
         let room = frame.last.saturating_sub(start).checked_div(step).unwrap_or(0);
         let of_length = 10_u32.saturating_pow(key_len).saturating_sub(first);
         let most = room.min(of_length).min(self.most_elements.saturating_add(1).saturating_sub(taken));
-        let count = frame.place.count_of(step)(frame.place, kind, first, most, view);
+        let mut place = frame.place;
+        let passed = place.pass(kind, first, step, most, view);
         let may_run = frame.array == Some(Kept::Values);
         let records = &mut self.tape.records;
         // Where the keys become longer, the step is another one, and where an array has ended, a byte lies between.
@@ -544,16 +414,16 @@ impl Scan<'_, '_> {
             may_run && before.form == run && before.b == step && end == start
         });
         let count = if let Some(before) = before {
-            before.a = before.a.wrapping_add(count);
-            self.in_runs = self.in_runs.wrapping_add(count);
-            count
-        } else if may_run && ix(count) >= SHORTEST_RUN {
-            records.push(Record::new(start, first, run).with(count, step));
-            self.in_runs = self.in_runs.wrapping_add(count.wrapping_sub(1));
-            count
+            before.a = before.a.wrapping_add(passed);
+            self.in_runs = self.in_runs.wrapping_add(passed);
+            passed
+        } else if may_run && ix(passed) >= SHORTEST_RUN {
+            records.push(Record::new(start, first, run).with(passed, step));
+            self.in_runs = self.in_runs.wrapping_add(passed.wrapping_sub(1));
+            passed
         } else {
             // The tape grows before an element is looked at, and not here.
-            let count = count.min(len32(records.capacity().saturating_sub(records.len())));
+            let count = passed.min(len32(records.capacity().saturating_sub(records.len())));
             let values = view.chunks(ix(step).max(1)).zip(0..count);
             records.extend(values.map(|(element, i)| {
                 let value = element.get(ix(key_len).wrapping_add(2)..).unwrap_or(&[]);
@@ -565,7 +435,7 @@ impl Scan<'_, '_> {
             count
         };
         frame.count = first.wrapping_add(count);
-        frame.place.carry(frame.count);
+        frame.place = if count == passed { place } else { Place::new(frame.count) };
         self.window.skip(count.wrapping_mul(step));
         count > 0
     }
@@ -941,8 +811,6 @@ impl Scan<'_, '_> {
     }
 }
 
-/// A key of so many digits lies in one word with its type and its zero.
-const SHORT_KEY: u32 = 6;
 /// Elements before the first of a run: the places of those before it are shorter.
 const FEWEST_BEFORE: u32 = 10;
 /// How many bytes of a value are looked at: a length, and a short name.
@@ -970,18 +838,6 @@ fn is_foreign(kind: u8, rest: &[u8]) -> bool {
 fn halves(bytes: [u8; 8]) -> (u32, u32) {
     let [low, high, ..] = bytes.as_chunks::<4>().0 else { return (0, 0) };
     (u32::from_le_bytes(*low), u32::from_le_bytes(*high))
-}
-
-/// In which bits the beginning of an element differs from this one, as far as that is given.
-#[inline]
-fn differing<const STEP: usize, const LONG: bool>(element: &[u8; STEP], due: (u64, u16), masks: (u64, u16)) -> u64 {
-    let word = element.first_chunk().map_or(0, |word| u64::from_le_bytes(*word));
-    let low = (word ^ due.0) & masks.0;
-    if !LONG {
-        return low;
-    }
-    let rest = element.get(8..).and_then(<[u8]>::first_chunk).map_or(0, |rest| u16::from_le_bytes(*rest));
-    low | u64::from((rest ^ due.1) & masks.1)
 }
 
 /// A type of number of which a run can be.
@@ -1118,36 +974,6 @@ mod tests {
             [&[number.kind][..], format!("{place}\0").as_bytes(), &value].concat()
         };
         (first..first.saturating_add(count)).flat_map(element).collect()
-    }
-
-    #[test]
-    fn elements_are_counted_up_to_the_first_whose_key_is_not_due() {
-        fn count_from(number: Number, first: u32) {
-            let mut place = Place::FIRST;
-            place.carry(first);
-            let (count, digits) = (50, crate::tape::decimal_len(first));
-            let step = digits + 2 + number.width;
-            let counted = |bytes: &[u8], most: u32| place.count_of(step)(place, number.kind, first, most, bytes);
-            let bytes = numbers(number, first, count);
-            assert_eq!((counted(&bytes, count), counted(&bytes, 33), counted(&[], count)), (count, 33, 0), "{first}");
-            assert_eq!(counted(&bytes[..bytes.len() - 1], count), count - 1, "{first}");
-            for at in 0..bytes.len() {
-                let (element, byte) = (len32(at) / step, len32(at) % step);
-                let mut bytes = bytes.clone();
-                bytes[at] ^= 0x10;
-                let expected = if byte < digits + 2 { element } else { count };
-                assert_eq!(counted(&bytes, count), expected, "{first}, byte {byte} of element {element}");
-            }
-        }
-        for kind in [0x01, 0x10, 0x12] {
-            let number = Number::new(kind).unwrap();
-            for first in [10, 13, 50, 100, 950, 1000, 10_007, 99_940, 123_456, 999_949, 1_000_000, 9_999_950] {
-                count_from(number, first);
-            }
-            for first in [10_000_000, 10_899_997, MOST_ELEMENTS - 60] {
-                count_from(number, first);
-            }
-        }
     }
 
     #[test]

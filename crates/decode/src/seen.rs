@@ -38,7 +38,7 @@ pub(crate) struct Seen {
 
 /// Shorter ones are read as quickly as they are found.
 pub(crate) const SHORTEST: u32 = 48;
-/// Longer ones are not in the window as a whole.
+/// Longer ones may not be in the window as a whole.
 pub(crate) const LONGEST: u32 = 4096;
 /// Bytes that are kept. Then it begins anew.
 const MOST_BYTES: usize = 64 << 10;
