@@ -100,6 +100,20 @@ fn an_airlock_toml_of_the_working_tree_forbids_and_cannot_allow() {
 }
 
 #[test]
+fn a_link_to_a_folder_does_not_lead_around_the_policies_above_it() {
+    let (place, elsewhere) = (place(), folder());
+    write(place.path(), "airlock.toml", "version = 1\n[limits]\nfile_bytes = 1000\n");
+    fs::create_dir(place.path().join("below")).unwrap();
+    let link = elsewhere.path().join("link");
+    std::os::unix::fs::symlink(place.path().join("below"), &link).unwrap();
+    let ran = with(&["verify", "--lock", "../airlock.lock", "../m.bson"], |command| {
+        // What a shell says of where it is, by which way it came there.
+        command.current_dir(&link).env("PWD", &link).env("HOME", elsewhere.path()).env_remove("XDG_CONFIG_HOME");
+    });
+    assert!(ran.ends_with(1).stdout.contains("file-bytes-limit"), "{ran:?}");
+}
+
+#[test]
 fn inspecting_needs_no_evidence_unless_the_policy_says_so() {
     let place = place();
     write(place.path(), "p.toml", "version = 1\n[[source]]\nurl = \"https://models.example.org/\"\n");

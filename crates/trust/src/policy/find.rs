@@ -54,7 +54,10 @@ impl Policy {
     ///
     /// As [`Policy::find`], and if it is not known which folder that is.
     pub fn here(named: Option<&Path>) -> Result<Option<Self>, PolicyError> {
-        let folder = env::current_dir().and_then(fs::canonicalize);
+        let folder = env::current_dir();
+        // POSIX has no links in the path of the folder that a process is in, and looking at each part of it costs a call.
+        #[cfg(not(unix))]
+        let folder = folder.and_then(fs::canonicalize);
         let folder = folder.map_err(|error| PolicyError { origin: PathBuf::from("."), reason: error.into() })?;
         let home = |name| env::var_os(name).map(PathBuf::from);
         let user = Self::user_path(home("XDG_CONFIG_HOME"), home("HOME"));
