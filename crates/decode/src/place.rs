@@ -251,7 +251,7 @@ impl Heads {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use alloc::{format, vec, vec::Vec};
 
     use super::*;
@@ -272,7 +272,7 @@ mod tests {
     }
 
     /// The elements of a list from this place on, all of this type and with a value of so many bytes.
-    fn elements(kind: u8, width: usize, first: u32, count: u32) -> Vec<u8> {
+    pub(crate) fn elements(kind: u8, width: usize, first: u32, count: u32) -> Vec<u8> {
         let element = |place: u32| [&[kind][..], format!("{place}\0").as_bytes(), &vec![0xa5; width]].concat();
         (first..first.saturating_add(count)).flat_map(element).collect()
     }

@@ -896,10 +896,11 @@ fn is_decimal(digits: &[u8], number: u32) -> bool {
 mod tests {
     extern crate std;
 
-    use alloc::{format, string::String, vec};
+    use alloc::{format, string::String};
     use std::{fs, path::Path};
 
     use super::*;
+    use crate::place::tests::elements;
 
     /// All that a scan has found out.
     fn scanned(file: &[u8], limits: &Limits, seen: Option<Seen>) -> String {
@@ -967,15 +968,6 @@ mod tests {
         assert!(mistaken != right, "it was read");
     }
 
-    /// The elements of a list from this place on, all of them of one type.
-    fn numbers(number: Number, first: u32, count: u32) -> Vec<u8> {
-        let element = |place: u32| {
-            let value = vec![0xa5; ix(number.width)];
-            [&[number.kind][..], format!("{place}\0").as_bytes(), &value].concat()
-        };
-        (first..first.saturating_add(count)).flat_map(element).collect()
-    }
-
     #[test]
     fn a_description_with_a_run_in_it_is_read_each_time() {
         let document = |content: &[u8]| [&(len32(content.len()) + 5).to_le_bytes()[..], content, &[0]].concat();
@@ -983,8 +975,7 @@ mod tests {
             let len = (len32(text.len()) + 1).to_le_bytes();
             [&[2][..], key.as_bytes(), &[0], &len, text.as_bytes(), &[0]].concat()
         };
-        let int64 = Number::new(0x12).unwrap();
-        let list = numbers(int64, 0, 10).into_iter().chain(numbers(int64, 10, 90)).collect::<Vec<_>>();
+        let list = elements(0x12, 8, 0, 10).into_iter().chain(elements(0x12, 8, 10, 90)).collect::<Vec<_>>();
         let params = [b"\x04params\0".to_vec(), document(&[b"\x040\0".to_vec(), document(&list)].concat())].concat();
         let name = [b"\x04name\0".to_vec(), document(&[text("0", "Main"), text("1", "T")].concat())].concat();
         let ty = document(&[text("tag", "datatype"), params, name].concat());
