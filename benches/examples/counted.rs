@@ -29,11 +29,13 @@ fn main() -> ExitCode {
 /// Does its work so often.
 type Work = fn(u32);
 
-/// `list` has many elements, `deep` many types, and `small` is a model of one layer.
-const CASES: [(&str, Work); 9] = [
+/// `list` has many elements, `deep` many types, and `small` is a model of one layer; `after` is it again, where a file that took
+/// megabytes was decoded before.
+const CASES: [(&str, Work); 10] = [
     ("native/small", |times| native(&small(), times)),
     ("native/deep", |times| native(&deep(), times)),
     ("native/list", |times| native(&list(20_000), times)),
+    ("guest/after", after),
     ("guest/small", |times| guest(&small(), times)),
     ("guest/deep", |times| guest(&deep(), times)),
     ("guest/list", |times| guest(&list(20_000), times)),
@@ -53,6 +55,16 @@ fn guest(file: &[u8], times: u32) {
     let airlock = Airlock::new().expect("the engine starts");
     for _ in 0..times {
         black_box(airlock.raw_answer(file).expect("an answer"));
+    }
+}
+
+/// Both files are large enough for places of the same pool.
+fn after(times: u32) {
+    let [large, small] = [mixed(20_000), corpus("lenet.bson")];
+    let airlock = Airlock::builder().pooling(1).build().expect("the engine starts");
+    black_box(airlock.raw_answer(large).expect("an answer"));
+    for _ in 0..times {
+        black_box(airlock.raw_answer(small.as_slice()).expect("an answer"));
     }
 }
 
@@ -86,9 +98,19 @@ fn corpus(name: &str) -> Vec<u8> {
 
 /// A file with a list of so many integers.
 fn list(items: u32) -> Vec<u8> {
+    file_of(items, |_| 0x12)
+}
+
+/// A file with a list of integers and other numbers in turn, each of which the decoder keeps a record of.
+fn mixed(items: u32) -> Vec<u8> {
+    file_of(items, |i| if i % 2 == 0 { 0x01 } else { 0x12 })
+}
+
+/// A file with a list of so many numbers, of eight bytes and these types.
+fn file_of(items: u32, kind: impl Fn(u32) -> u8) -> Vec<u8> {
     let mut elements = Vec::new();
     for i in 0..items {
-        elements.push(0x12);
+        elements.push(kind(i));
         elements.extend_from_slice(i.to_string().as_bytes());
         elements.push(0);
         elements.extend_from_slice(&u64::from(i).to_le_bytes());

@@ -538,10 +538,10 @@ impl AirlockBuilder {
         self
     }
 
-    /// Keeps memory for so many instances, zeroed between files: it need not be had from the system and given back for each.
-    /// Up to 4 MiB of each stay in use, and more in other places once there were larger files: 16 MiB above 512 KiB, 32 MiB
-    /// above 2 MiB. For files of up to 32 KiB there are four times as many, of which up to 512 KiB each stay in use, so that
-    /// there is one for the next thread when a core turns to it before the last one is done; on Linux each core has its own.
+    /// Keeps memory for so many instances: it need not be had from the system and given back for each file. What a file used
+    /// of it is zeroed after it. Up to 32 MiB of each stay in use, as much as a file there once needed. For files of up to
+    /// 32 KiB there are four times as many, of which up to 512 KiB each stay in use, so that there is one for the next thread
+    /// when a core turns to it before the last one is done; on Linux each core has its own.
     /// More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
     /// Default: as many as there are cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {

@@ -11,6 +11,11 @@ use wasmtime::{Config, WasmFeatures};
 /// moves, which costs one copy.
 pub(crate) const RESERVATION_BYTES: u64 = 64 << 20;
 
+/// Bytes behind the guest's memory that nothing can use. Bounds are checked without them. Where there are any, an instance in
+/// kept memory has what it asked for and no more, so that this is all that is zeroed after it: without them it would be what any
+/// instance before it had.
+const GUARD_BYTES: u64 = 64 << 10;
+
 /// The native stack of the guest's code. The decoder never recurses over a file, so that this is a fixed need.
 const STACK_BYTES: usize = 256 << 10;
 
@@ -36,7 +41,7 @@ pub(crate) fn config() -> Config {
     config.memory_reservation(RESERVATION_BYTES);
     config.memory_reservation_for_growth(RESERVATION_BYTES);
     config.memory_may_move(true);
-    config.memory_guard_size(0);
+    config.memory_guard_size(GUARD_BYTES);
     config.guard_before_linear_memory(false);
     config.max_wasm_stack(STACK_BYTES);
     // A trap in the guest is our own flaw, and says where it is by its number. Traces through stripped code say no more.

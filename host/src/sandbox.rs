@@ -39,17 +39,15 @@ pub struct SandboxFigures {
 
 /// The guest's module, ready to be started, shared by all files.
 pub(crate) struct Sandbox {
-    /// Where instances have memory that is kept between files, and zeroed. Those for smaller files come first.
+    /// Where instances have memory that is kept between files. Those for smaller files come first.
     pools: Vec<Pool>,
     /// Starts instances in memory of their own: made when no pool has room for the first time.
     on_demand: OnceLock<Starter>,
     started: AtomicU64,
 }
 
-/// Places for files of about one size.
-///
-/// Before a place is used again, as much of it is zeroed as any file there ever used, up to what is kept: after one large
-/// structure, each small model would cost ten times as much, if both had the same places.
+/// Places for files up to a size. Before a place is used again, what the file there used of it is zeroed, and no more: a large
+/// structure costs those that come after it nothing.
 struct Pool {
     most_file_bytes: usize,
     /// What is kept of each place between files.
@@ -451,10 +449,8 @@ struct Shape {
 /// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take. The
 /// structure of files larger than all these may need more than a place has, and for their weights memory of their own costs
 /// nothing that counts.
-const POOLS: [Shape; 4] = [
+const POOLS: [Shape; 2] = [
     Shape { most_file_bytes: 32 << 10, kept_bytes: 512 << 10, places: 4, is_for_each_core: true },
-    Shape { most_file_bytes: 512 << 10, kept_bytes: 4 << 20, places: 1, is_for_each_core: false },
-    Shape { most_file_bytes: 2 << 20, kept_bytes: 16 << 20, places: 1, is_for_each_core: false },
     Shape { most_file_bytes: 8 << 20, kept_bytes: 32 << 20, places: 1, is_for_each_core: false },
 ];
 /// A lane has an engine of its own, with a copy of the guest's code, which is a megabyte.

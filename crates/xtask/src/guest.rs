@@ -118,7 +118,11 @@ impl Compiler {
 
 /// The compiler's flags. Of two remappings that both fit, the later one holds.
 fn flags(root: &Path, target: &Path) -> OsString {
-    let mut flags = OsString::from(format!("-Clink-arg=-zstack-size={STACK_BYTES}\u{1f}-Ctarget-feature=-bulk-memory"));
+    let mut flags = OsString::from("-Ctarget-feature=-bulk-memory");
+    for flag in [format!("-zstack-size={STACK_BYTES}"), format!("--initial-memory={MEMORY_BYTES}")] {
+        flags.push("\u{1f}-Clink-arg=");
+        flags.push(flag);
+    }
     let cargo_home = env::var_os("CARGO_HOME").map(PathBuf::from);
     let cargo_home = cargo_home.or_else(|| env::home_dir().map(|home| home.join(".cargo")));
     for (from, to) in [(cargo_home.as_deref(), "/cargo"), (Some(root), "/flux-airlock"), (Some(target), "/target")] {
@@ -234,3 +238,6 @@ const COMPILER: &str = "compiler.txt";
 /// The guest's own stack, at the bottom of its memory, so that overflowing it is a trap. The decoder never recurses over
 /// the file, and needs a small part of this.
 const STACK_BYTES: u32 = 64 << 10;
+/// What the guest's memory has from its start: the stack, its data, and a heap of about 100 KiB, which is all that nine of ten
+/// files need. To grow is to ask the system, for each file.
+const MEMORY_BYTES: u32 = 192 << 10;
