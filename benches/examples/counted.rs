@@ -29,8 +29,8 @@ fn main() -> ExitCode {
 /// Does its work so often.
 type Work = fn(u32);
 
-/// `list` has many elements, `deep` many types, and `small` is a model of one layer; `after` is it again, where a file that took
-/// megabytes was decoded before.
+/// `list` has many elements, `deep` many types, and `small` is a model of one layer; `after` is one of several layers, where a file
+/// that took megabytes was decoded before.
 const CASES: [(&str, Work); 10] = [
     ("native/small", |times| native(&small(), times)),
     ("native/deep", |times| native(&deep(), times)),

@@ -538,10 +538,10 @@ impl AirlockBuilder {
         self
     }
 
-    /// Keeps memory for so many instances: it need not be had from the system and given back for each file. What a file used
-    /// of it is zeroed after it. Up to 32 MiB of each stay in use, as much as a file there once needed. For files of up to
-    /// 32 KiB there are four times as many, of which up to 512 KiB each stay in use, so that there is one for the next thread
-    /// when a core turns to it before the last one is done; on Linux each core has its own.
+    /// Keeps memory for so many instances, on Linux: what a file needs need not be had from the system and given back each
+    /// time. What a file had of it is zeroed after it. There are two places for each, of which up to 32 MiB stay in use, as
+    /// much as a file there once needed; and for files of up to 32 KiB four, of which up to 512 KiB stay in use, so that there
+    /// is one for the next thread when a core turns to it before the last one is done; each core has its own.
     /// More instances at once, those that need more than 64 MiB, and files of more than 8 MiB get memory of their own.
     /// Default: as many as there are cores; 0 keeps none.
     pub const fn pooling(mut self, instances: u32) -> Self {

@@ -12,8 +12,8 @@ use wasmtime::{Config, WasmFeatures};
 pub(crate) const RESERVATION_BYTES: u64 = 64 << 20;
 
 /// Bytes behind the guest's memory that nothing can use. Bounds are checked without them. Where there are any, an instance in
-/// kept memory has what it asked for and no more, so that this is all that is zeroed after it: without them it would be what any
-/// instance before it had.
+/// kept memory has what it asked for and no more, so that this is all that is set back after it: without them it would be what
+/// any instance before it had.
 const GUARD_BYTES: u64 = 64 << 10;
 
 /// The native stack of the guest's code. The decoder never recurses over a file, so that this is a fixed need.

@@ -15,8 +15,8 @@ use std::{
 
 use serde::Serialize;
 use wasmtime::{
-    Caller, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, PoolConcurrencyLimitError,
-    PoolingAllocationConfig, ResourceLimiter, Store, Trap,
+    Caller, Engine, InstanceAllocationStrategy, InstancePre, Linker, Memory, PoolingAllocationConfig, ResourceLimiter,
+    Store, Trap,
 };
 
 use crate::{EngineError, Error, GUEST_SHA256, GuestError, Limit, Limits, config, module};
@@ -46,8 +46,8 @@ pub(crate) struct Sandbox {
     started: AtomicU64,
 }
 
-/// Places for files up to a size. Before a place is used again, what the file there used of it is zeroed, and no more: a large
-/// structure costs those that come after it nothing.
+/// Places for files up to a size. Before a place is used again, what the last file had of it is set back, and not what any file
+/// before had: a large structure does not slow down those that come after it.
 struct Pool {
     most_file_bytes: usize,
     /// What is kept of each place between files.
@@ -61,6 +61,7 @@ struct Pool {
 
 /// An engine with one way to allocate, and the module in it.
 struct Starter {
+    is_pooled: bool,
     engine: Engine,
     guest: InstancePre<Cell>,
 }
@@ -77,7 +78,7 @@ pub(crate) struct Run {
 
 /// Why a file has no place in a pool.
 enum NoRoom {
-    /// All are in use.
+    /// All are in use, or the system does not let it have one.
     Full,
     /// More memory is granted than a place has, and was asked for.
     TooSmall,
@@ -180,6 +181,8 @@ impl Sandbox {
         };
         let instance = match starter.guest.instantiate(&mut *store) {
             Ok(instance) => instance,
+            // Nothing of the guest has run. Where it can be had in no other way either, the error is of there.
+            Err(_) if starter.is_pooled => return Err(Halt::NoRoom(NoRoom::Full)),
             Err(error) => return Err(store.data().cause(&error, limits, fuel)),
         };
         self.started.fetch_add(1, Ordering::Relaxed);
@@ -239,7 +242,7 @@ impl Pool {
 
 impl Starter {
     fn new(pool: Option<PoolingAllocationConfig>) -> Result<Self, EngineError> {
-        let mut config = config::config();
+        let (is_pooled, mut config) = (pool.is_some(), config::config());
         if let Some(pool) = pool {
             config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
         }
@@ -248,7 +251,7 @@ impl Starter {
         let mut linker = Linker::new(&engine);
         linker.func_wrap("airlock", "read", read).map_err(not_started)?;
         let guest = linker.instantiate_pre(&module).map_err(not_started)?;
-        Ok(Self { engine, guest })
+        Ok(Self { is_pooled, engine, guest })
     }
 }
 
@@ -265,9 +268,6 @@ struct Cell {
 
 impl Cell {
     fn cause(&self, error: &wasmtime::Error, limits: &Limits, fuel: u64) -> Halt {
-        if error.is::<PoolConcurrencyLimitError>() {
-            return Halt::NoRoom(NoRoom::Full);
-        }
         if self.growth.failed == Some(Failure::Denied) && self.growth.most < limits.memory_bytes() {
             return Halt::NoRoom(NoRoom::TooSmall);
         }
@@ -446,12 +446,13 @@ struct Shape {
     places: u32,
     is_for_each_core: bool,
 }
-/// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take. The
+/// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take, and of
+/// larger ones a few hold theirs for as long as dozens of others take. The
 /// structure of files larger than all these may need more than a place has, and for their weights memory of their own costs
 /// nothing that counts.
 const POOLS: [Shape; 2] = [
     Shape { most_file_bytes: 32 << 10, kept_bytes: 512 << 10, places: 4, is_for_each_core: true },
-    Shape { most_file_bytes: 8 << 20, kept_bytes: 32 << 20, places: 1, is_for_each_core: false },
+    Shape { most_file_bytes: 8 << 20, kept_bytes: 32 << 20, places: 2, is_for_each_core: false },
 ];
 /// A lane has an engine of its own, with a copy of the guest's code, which is a megabyte.
 const MOST_LANES: u32 = 16;

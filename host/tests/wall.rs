@@ -111,20 +111,36 @@ fn a_pool_gives_the_same_answers() {
 
 #[test]
 fn what_a_file_left_in_a_pool_is_not_there_for_the_next_one() {
-    // The same memory, for a file that needs much of it, one that is refused, one that ends in a trap, and one that needs little.
-    let small = || wide(10, 4);
-    let strict = Limits::builder().fuel(200_000).build().unwrap();
-    let pooled = Airlock::builder().pooling(1).build().unwrap();
-    let used =
-        |airlock: &Airlock| airlock.raw(small()).map(|(_, answer, figures)| (answer.unwrap(), figures.fuel_used));
-    let expected = used(&Airlock::builder().pooling(0).build().unwrap()).unwrap();
-    assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.raw_answer(wide(100_000, 4)).unwrap()[..2], [VERSION, 0]);
-    assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.raw_answer(b"no model".as_slice()).unwrap()[..2], [VERSION, 1]);
-    assert_eq!(used(&pooled).unwrap(), expected);
-    assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(wide(100_000, 4)).unwrap_err().code(), "fuel-limit");
-    assert_eq!(used(&pooled).unwrap(), expected);
+    let alone = Airlock::builder().pooling(0).build().unwrap();
+    let used = |airlock: &Airlock, file: &[u8]| {
+        let (_, answer, figures) = airlock.raw(file.to_vec()).unwrap();
+        (answer.unwrap(), figures.fuel_used, figures.memory_bytes)
+    };
+    // In places for small files and for large ones: a file that needs what is there from the start, and others that need more,
+    // one of them more than stays in use.
+    let large = include_bytes!("../../tests/corpus/accept/flux-0.16.9/lenet.bson").to_vec();
+    let small = (wide(10, 4), [(192 << 10, wide(2000, 0)), (512 << 10, wide(4000, 0))]);
+    for (little, much) in [small, (large, [(192 << 10, wide(100_000, 4)), (32 << 20, wide(500_000, 4))])] {
+        let pooled = Airlock::builder().pooling(1).build().unwrap();
+        let expected = used(&alone, &little);
+        assert_eq!(expected.2, 192 << 10);
+        let is_as_before = || assert_eq!(used(&pooled, &little), expected);
+        is_as_before();
+        for (least, much) in much {
+            let found = used(&pooled, &much);
+            assert!(found.2 > least, "{}", found.2);
+            assert_eq!(found, used(&alone, &much));
+            is_as_before();
+            // Out of fuel in the midst of it.
+            let strict = Limits::builder().fuel(found.1 - 1000).build().unwrap();
+            assert_eq!(pooled.with_limits(strict).unwrap().raw_answer(much).unwrap_err().code(), "fuel-limit");
+            is_as_before();
+        }
+        let mut refused = little.clone();
+        refused.pop();
+        assert_eq!(pooled.raw_answer(refused).unwrap()[..2], [VERSION, 1]);
+        is_as_before();
+    }
 }
 
 #[test]
