@@ -151,7 +151,7 @@ fn rounds(cases: &mut [Case<'_>], scale: Scale) -> Result<Vec<Samples>> {
         for place in 0..cases.len() {
             // Forwards and backwards in turn, so that a case does not always come after the same one.
             let place = if round % 2 == 0 { place } else { cases.len() - 1 - place };
-            let at = (place + round) % cases.len();
+            let at = (place + round / 2) % cases.len();
             let (mut time, mut times) = (Duration::ZERO, 0);
             for _ in 0..repeats[at] {
                 let outcome = cases[at].run()?;
