@@ -181,7 +181,7 @@ impl Sandbox {
         };
         let instance = match starter.guest.instantiate(&mut *store) {
             Ok(instance) => instance,
-            // Nothing of the guest has run. Where it can be had in no other way either, the error is of there.
+            // Nothing of the guest has run. If memory of its own cannot be had either, that is the error.
             Err(_) if starter.is_pooled => return Err(Halt::NoRoom(NoRoom::Full)),
             Err(error) => return Err(store.data().cause(&error, limits, fuel)),
         };
@@ -446,10 +446,9 @@ struct Shape {
     places: u32,
     is_for_each_core: bool,
 }
-/// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take, and of
-/// larger ones a few hold theirs for as long as dozens of others take. The
-/// structure of files larger than all these may need more than a place has, and for their weights memory of their own costs
-/// nothing that counts.
+/// Where a file takes a few microseconds, an interrupted thread holds its place for as long as hundreds of them take; of larger
+/// ones, a file of much structure holds its own for as long as dozens of others take. The structure of files larger than all
+/// these may need more than a place has, and for their weights memory of their own costs nothing that counts.
 const POOLS: [Shape; 2] = [
     Shape { most_file_bytes: 32 << 10, kept_bytes: 512 << 10, places: 4, is_for_each_core: true },
     Shape { most_file_bytes: 8 << 20, kept_bytes: 32 << 20, places: 2, is_for_each_core: false },
